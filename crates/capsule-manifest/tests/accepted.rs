@@ -1,5 +1,7 @@
 //! What a manifest may say, and what it then means.
 
+#![expect(clippy::panic, reason = "a helper of a test must fail the test")]
+
 use std::path::{Path, PathBuf};
 
 use astrid_capsule_manifest::{

@@ -1,6 +1,8 @@
 //! Manifests of the shapes that real packages have: each must load without fault, and with no warning but the one
 //! about an unresolved WIT reference. The fixtures are written for this test; their counts and spellings are real.
 
+#![expect(clippy::panic, reason = "a helper of a test must fail the test")]
+
 use std::path::{Path, PathBuf};
 
 use astrid_capsule_manifest::{
