@@ -196,6 +196,12 @@ fn a_key_given_twice_is_a_syntax_error_with_its_place() {
     );
 }
 
+#[test]
+fn columns_do_not_count_a_byte_order_mark() {
+    let fault = only(&refuse("\u{feff}package=1"));
+    assert_eq!((fault.line, fault.column), (Some(1), Some(9)));
+}
+
 // manifest case 32
 #[test]
 fn the_socket_path_is_no_key_of_a_manifest() {
