@@ -1,1 +1,32 @@
-//! Test kit.
+//! What a host crate, or a backend for one, is tested with: no daemon, no files, no network.
+//!
+//! - [`FakeHost`] is a [`HostContext`](astrid_host_context::HostContext) with every knob in reach:
+//!   principal, policy rules, budgets, cancel switch, deadline.
+//! - [`Recorder`] keeps what policy, quota and audit were asked and told, in order.
+//! - [`dummy_guest`] makes a component that imports every function of a frozen WIT package, so that a
+//!   link test cannot forget one.
+//! - `contract` holds the suites that any backend runs on itself.
+//!
+//! ```
+//! use astrid_host_context::{Action, Audit, Op, Refusal, Target};
+//! use astrid_host_testkit::{FakeHost, Told};
+//!
+//! static GET: Op = Op::new("demo", "get", Audit::Record);
+//! const READ: Action = Action::new("demo", "read");
+//!
+//! let mut host = FakeHost::builder().principal("alice").deny(READ, "key:secret").build();
+//! let entry = host.cx().enter(&GET);
+//! let result = entry.run_now(|| Ok::<_, Refusal>(entry.allow(READ, Target::Key("secret"))?));
+//! assert!(matches!(result, Err(Refusal::Denied(_))));
+//! assert!(matches!(host.recorder().told()[..], [Told::Policy { allowed: false, .. }, Told::Audit(_)]));
+//! ```
+
+mod dummy;
+mod fake;
+mod recorder;
+
+pub mod contract;
+
+pub use dummy::{DummyError, dummy_guest, imports_of};
+pub use fake::{FakeHost, FakeHostBuilder};
+pub use recorder::{Recorder, Told};

@@ -1,0 +1,59 @@
+//! The three services all stores of a kernel share.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::{AllowAll, AuditSink, Budgets, CapsuleSecurityGate, NoAudit, Quota};
+
+/// Policy, quota and audit, shared by all stores. A clone is one reference count.
+#[derive(Clone)]
+pub struct HostServices(Arc<Parts>);
+
+struct Parts {
+    policy: Arc<dyn CapsuleSecurityGate>,
+    quota: Arc<dyn Quota>,
+    audit: Arc<dyn AuditSink>,
+}
+
+impl HostServices {
+    /// Services made of these parts.
+    #[must_use]
+    pub fn new(
+        policy: Arc<dyn CapsuleSecurityGate>,
+        quota: Arc<dyn Quota>,
+        audit: Arc<dyn AuditSink>,
+    ) -> Self {
+        Self(Arc::new(Parts { policy, quota, audit }))
+    }
+
+    /// Everything allowed, default budgets, nothing recorded. For embedders whose linker is the
+    /// limit: a guest can only call what was linked.
+    #[must_use]
+    pub fn unrestricted() -> Self {
+        Self::new(Arc::new(AllowAll), Arc::new(Budgets::new()), Arc::new(NoAudit))
+    }
+
+    /// The gate.
+    #[must_use]
+    pub fn policy(&self) -> &dyn CapsuleSecurityGate {
+        &*self.0.policy
+    }
+
+    /// The budgets.
+    #[must_use]
+    pub fn quota(&self) -> &dyn Quota {
+        &*self.0.quota
+    }
+
+    /// The audit sink.
+    #[must_use]
+    pub fn audit(&self) -> &dyn AuditSink {
+        &*self.0.audit
+    }
+}
+
+impl fmt::Debug for HostServices {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HostServices").finish_non_exhaustive()
+    }
+}

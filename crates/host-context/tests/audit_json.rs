@@ -1,0 +1,86 @@
+//! The JSON-lines sink: what a line holds, rotation, and loss that is counted instead of waited for.
+#![expect(clippy::unwrap_used, reason = "a test that cannot set up must fail")]
+
+use std::path::Path;
+use std::sync::Arc;
+
+use astrid_host_context::{
+    AllowAll, Audit, Budgets, CallContext, CapsuleId, Entry, HostServices, JsonLines, Op, Refusal, Target,
+};
+
+static OP: Op = Op::new("test", "op", Audit::Record);
+
+fn lines(path: &Path) -> Vec<serde_json::Value> {
+    let text = std::fs::read_to_string(path).unwrap();
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+fn record(sink: JsonLines, calls: usize) {
+    let services = HostServices::new(Arc::new(AllowAll), Arc::new(Budgets::new()), Arc::new(sink));
+    let call = CallContext::builder(CapsuleId::parse("c").unwrap()).invocation(9).build();
+    for _ in 0..calls {
+        let entry = Entry::new(&call, &services, &OP);
+        let _ = entry.run_now(|| {
+            entry.target(Target::Key("k\n"));
+            entry.fact("count", || "2".to_owned());
+            entry.moved(3);
+            Err::<(), _>(Refusal::Cancelled)
+        });
+    }
+}
+
+#[test]
+fn a_record_is_one_line_with_who_what_outcome_and_bytes() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("audit.jsonl");
+    record(JsonLines::open(&path, 1 << 20, 2).unwrap(), 1);
+    let lines = lines(&path);
+    let line = lines.first().unwrap();
+    assert_eq!(lines.len(), 1);
+    for (key, value) in [
+        ("domain", "test"),
+        ("function", "op"),
+        ("capsule", "c"),
+        ("target", "k\n"),
+        ("outcome", "cancelled"),
+        ("class", "cancelled"),
+        ("count", "2"),
+    ] {
+        assert_eq!(line.get(key).unwrap(), value, "{key}");
+    }
+    assert_eq!(line.get("bytes").unwrap(), 3);
+    assert_eq!(line.get("invocation").unwrap(), 9);
+}
+
+#[test]
+fn the_file_rotates_at_its_size_and_older_files_are_bounded() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("audit.jsonl");
+    record(JsonLines::open(&path, 2_000, 2).unwrap(), 200);
+    let mut names: Vec<_> = std::fs::read_dir(dir.path())
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    assert_eq!(names, ["audit.jsonl", "audit.jsonl.1", "audit.jsonl.2"]);
+    for name in names {
+        let path = dir.path().join(name);
+        assert!(std::fs::metadata(&path).unwrap().len() <= 2_000);
+        assert!(!lines(&path).is_empty());
+    }
+}
+
+#[test]
+fn what_does_not_fit_the_queue_is_counted_and_every_record_is_accounted_for() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("audit.jsonl");
+    record(JsonLines::open(&path, u64::MAX, 0).unwrap(), 30_000);
+    let (mut written, mut lost) = (0, 0);
+    for line in lines(&path) {
+        match line.get("lost_records") {
+            Some(n) => lost += n.as_u64().unwrap(),
+            None => written += 1,
+        }
+    }
+    assert_eq!(written + lost, 30_000);
+}
