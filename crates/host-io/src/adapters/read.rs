@@ -4,10 +4,11 @@ use std::fmt;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::{Bytes, BytesMut};
 use tokio::io::AsyncRead;
 use tokio_util::io::poll_read_buf;
 
+use super::ahead::Ahead;
 use crate::limits::MAX_PERMIT;
 use crate::readiness::probe;
 use crate::{HostInput, Readiness, ReadyState, StreamFailure};
@@ -19,10 +20,9 @@ const FIRST_BUFFER: usize = 4 * 1024;
 /// somebody asks: a stream nobody looks at reads nothing.
 pub struct AsyncReadInput<R> {
     reader: Pin<Box<R>>,
-    chunk: Bytes,
+    ahead: Ahead,
     spare: BytesMut,
     buffer: usize,
-    ended: Option<StreamFailure>,
 }
 
 impl<R: AsyncRead + Send> AsyncReadInput<R> {
@@ -31,16 +31,15 @@ impl<R: AsyncRead + Send> AsyncReadInput<R> {
     pub fn new(reader: R) -> Self {
         Self {
             reader: Box::pin(reader),
-            chunk: Bytes::new(),
+            ahead: Ahead::default(),
             spare: BytesMut::new(),
             buffer: FIRST_BUFFER,
-            ended: None,
         }
     }
 
-    /// Ready with a byte in `chunk` or the end in `ended`.
+    /// Ready once there is a byte or an end.
     fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        if !self.chunk.is_empty() || self.ended.is_some() {
+        if self.ahead.is_decided() {
             return Poll::Ready(());
         }
         if self.spare.capacity() < FIRST_BUFFER {
@@ -48,14 +47,14 @@ impl<R: AsyncRead + Send> AsyncReadInput<R> {
             self.spare.reserve(self.buffer);
         }
         match ready!(poll_read_buf(self.reader.as_mut(), cx, &mut self.spare)) {
-            Ok(0) => self.ended = Some(StreamFailure::Closed),
+            Ok(0) => self.ahead.end(StreamFailure::Closed),
             Ok(_) => {
                 if self.spare.len() == self.spare.capacity() {
                     self.buffer = (self.buffer * 2).min(MAX_PERMIT);
                 }
-                self.chunk = self.spare.split().freeze();
+                self.ahead.arrive(self.spare.split().freeze());
             }
-            Err(error) => self.ended = Some(StreamFailure::of_read(error)),
+            Err(error) => self.ahead.end(StreamFailure::of_read(error)),
         }
         Poll::Ready(())
     }
@@ -69,20 +68,17 @@ impl<R: AsyncRead + Send> Readiness for AsyncReadInput<R> {
 
 impl<R: AsyncRead + Send> HostInput for AsyncReadInput<R> {
     fn peek(&mut self, max: usize) -> Result<Bytes, StreamFailure> {
-        let filled = probe(|cx| self.poll_fill(cx)).is_ready();
-        if filled && self.chunk.is_empty() {
-            return Err(self.ended.replace(StreamFailure::Closed).unwrap_or(StreamFailure::Closed));
-        }
-        Ok(self.chunk.slice(..max.min(self.chunk.len())))
+        let _ = probe(|cx| self.poll_fill(cx));
+        self.ahead.peek(max)
     }
 
     fn consume(&mut self, n: usize) {
-        self.chunk.advance(n.min(self.chunk.len()));
+        self.ahead.consume(n);
     }
 }
 
 impl<R> fmt::Debug for AsyncReadInput<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("AsyncReadInput").field("buffered", &self.chunk.len()).finish_non_exhaustive()
+        f.debug_struct("AsyncReadInput").field("buffered", &self.ahead.buffered()).finish_non_exhaustive()
     }
 }
