@@ -1,0 +1,17 @@
+//! The engine that runs a capsule's component.
+
+mod engine;
+mod epoch;
+mod invoke;
+mod meter;
+mod owner;
+mod run_loop;
+mod state;
+mod store;
+mod trap;
+
+pub(crate) use engine::{Parts, WasmEngine};
+pub(crate) use meter::MemoryStats;
+pub(crate) use owner::{Tokens, effective};
+pub(crate) use state::{Domains, HostState};
+pub(crate) use store::Template;
