@@ -1,5 +1,5 @@
 //! A store's state without a kernel, and sources and sinks whose every move a test writes down.
-#![allow(dead_code, clippy::allow_attributes, reason = "each test file uses its own part")]
+#![allow(dead_code, unused_macros, clippy::allow_attributes, reason = "each test file uses its own part")]
 
 mod script;
 
