@@ -2,6 +2,7 @@
 #![allow(dead_code, unused_macros, clippy::allow_attributes, reason = "each test file uses its own part")]
 
 mod script;
+pub(crate) mod world;
 
 use astrid_host_context::{HostContext, HostCx, Subject};
 use astrid_host_io::{InputStream, OutputStream};
