@@ -31,7 +31,8 @@ impl Line {
 
 impl Progress for Line {
     fn step(&self, name: &str) {
-        self.0.reset_elapsed();
+        // Also after `done`: one line serves several builds.
+        self.0.reset();
         self.0.set_prefix(name.to_owned());
         self.0.set_message("");
         self.0.enable_steady_tick(Duration::from_millis(100));

@@ -69,13 +69,14 @@ pub(crate) fn build(dir: &Path, source: &Source, progress: &dyn Progress) -> Res
     command.args(["--color", if std::io::stderr().is_terminal() { "always" } else { "never" }]);
     command.current_dir(dir).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     rustflags::add(&mut command, dir);
+    keep_target_dir(&mut command);
 
     let unusable = |error: std::io::Error| {
         CliError::new(format_args!("{name}: cannot be run: {error}"))
             .allowed("cargo on PATH, see https://rustup.rs")
     };
     let mut child = command.spawn().map_err(unusable)?;
-    let words = std::thread::scope(|scope| {
+    let (module, words) = std::thread::scope(|scope| {
         let mut stderr = child.stderr.take();
         // Both pipes have to be emptied at once, or cargo waits for the one that is full.
         let words = scope.spawn(move || {
@@ -87,7 +88,6 @@ pub(crate) fn build(dir: &Path, source: &Source, progress: &dyn Progress) -> Res
         let module = watch(&mut child, source, progress);
         (module, words.join().unwrap_or_default())
     });
-    let (module, words) = words;
     let status = child.wait().map_err(unusable)?;
     let path = dir.join(CRATE_FILE);
     if !status.success() {
@@ -99,6 +99,17 @@ pub(crate) fn build(dir: &Path, source: &Source, progress: &dyn Progress) -> Res
         ));
     }
     module.ok_or_else(|| CliError::at(&path, format_args!("cargo reports no module for {TARGET}")))
+}
+
+/// Cargo is run in the capsule's directory, for its configuration; whoever set a relative target directory meant one
+/// relative to where they are.
+fn keep_target_dir(command: &mut Command) {
+    for name in ["CARGO_TARGET_DIR", "CARGO_BUILD_TARGET_DIR"] {
+        let set = std::env::var_os(name).filter(|dir| !dir.is_empty());
+        if let Some(dir) = set.and_then(|dir| std::path::absolute(dir).ok()) {
+            command.env(name, dir);
+        }
+    }
 }
 
 /// Follows what cargo reports until it ends, and answers the module it names.

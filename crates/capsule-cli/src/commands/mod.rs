@@ -11,7 +11,8 @@ use crate::error::CliError;
 
 /// Makes, builds, inspects and checks capsules.
 #[derive(Debug, Parser)]
-#[command(name = "capsule", version, about, propagate_version = true)]
+// Without a command the help would come as an error of many lines.
+#[command(name = "capsule", version, about, propagate_version = true, arg_required_else_help = false)]
 pub(crate) struct Cli {
     /// What to do.
     #[command(subcommand)]

@@ -46,17 +46,15 @@ impl Import {
         let problem = format!("imports {}, which this host does not have", self.name);
         let package = self.package.as_deref().unwrap_or_default();
         if !self.offered_versions.is_empty() {
-            return (problem, format!("{package} {}", self.offered_versions.join(", ")));
+            let versions = self.offered_versions.iter().map(|version| format!("{package}@{version}"));
+            return (problem, versions.collect::<Vec<_>>().join(", "));
         }
         let packages = offered().iter().map(|(name, version)| format!("{NAMESPACE}{name}@{version}"));
-        let packages = packages.collect::<Vec<_>>().join(", ");
+        let mut allowed = packages.collect::<Vec<_>>().join(", ");
         if package.starts_with("wasi:") {
-            return (
-                problem,
-                format!("{packages}; capsules are built for wasm32-unknown-unknown with the capsule SDK"),
-            );
+            allowed.push_str("; capsules are built for wasm32-unknown-unknown with the capsule SDK");
         }
-        (problem, packages)
+        (problem, allowed)
     }
 }
 
@@ -70,7 +68,7 @@ mod tests {
         let newer = Import::of("astrid:kv/host@1.0.1");
         assert!(!newer.offered);
         assert_eq!(newer.offered_versions, ["1.0.0"]);
-        assert_eq!(newer.refusal().1, "astrid:kv 1.0.0");
+        assert_eq!(newer.refusal().1, "astrid:kv@1.0.0");
     }
 
     #[test]
