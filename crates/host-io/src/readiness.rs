@@ -33,22 +33,16 @@ impl<R: Readiness + ?Sized> Readiness for Box<R> {
     }
 }
 
-/// Makes a source of a function.
+/// Makes a source of a function that keeps [`Readiness`]'s promises. A timer does:
 ///
 /// ```
-/// use std::task::Poll;
 /// use astrid_host_io::{ReadyState, readiness_fn};
+/// use std::{future::Future, time::Duration};
 ///
-/// let mut arrived = tokio::sync::mpsc::unbounded_channel::<u8>().1;
-/// let source = readiness_fn(move |cx| match arrived.is_empty() {
-///     false => Poll::Ready(ReadyState::Ready),
-///     true if arrived.is_closed() => Poll::Ready(ReadyState::Gone),
-///     true => {
-///         # let _ = (&mut arrived, cx);
-///         Poll::Pending // a real source registers `cx.waker()` here
-///     }
-/// });
-/// # drop(source);
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// let mut timer = Box::pin(tokio::time::sleep(Duration::from_secs(1)));
+/// let source = readiness_fn(move |cx| timer.as_mut().poll(cx).map(|()| ReadyState::Ready));
+/// # drop(source); }
 /// ```
 pub fn readiness_fn<F>(ask: F) -> impl Readiness
 where

@@ -249,7 +249,8 @@ async fn random_life(s: &mut State, seed: u32) {
                 let before = sink.got().len();
                 let moved = s.io().splice(&output, &input, n as u64).unwrap() as usize;
                 let got = sink.got();
-                assert!(got[before..].iter().enumerate().all(|(i, byte)| *byte == (consumed + i) as u8));
+                let new = got.iter().skip(before).enumerate();
+                assert!(new.into_iter().all(|(i, byte)| *byte == (consumed + i) as u8));
                 consumed += moved;
                 spliced += moved;
             }
