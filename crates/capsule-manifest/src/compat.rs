@@ -90,5 +90,6 @@ mod tests {
         assert!(matches("=0.10.4"));
         assert!(matches("=0.10.4-rc.1"));
         assert!(!matches("=0.10.4-rc.2"));
+        assert!(!matches(">=0.10.1, <0.11.0-rc.1"));
     }
 }

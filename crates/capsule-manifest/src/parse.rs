@@ -8,8 +8,8 @@ use crate::error::{ManifestError, ManifestFault, ManifestWarning};
 use crate::manifest::CapsuleManifest;
 use crate::schema::CAPSULE;
 use crate::section::{
-    capability, channel, command, component, content, cron, dependency, env, interface, llm, mcp,
-    package, tool, topic_doc, uplink,
+    capability_merge, channel, command, component, content, cron, dependency, env, interface, llm,
+    mcp, package, tool, topic_doc, uplink,
 };
 use crate::sink::{Sink, Spot};
 use crate::tree::{self, Node};
@@ -88,7 +88,7 @@ fn normalise(root: &Cursor<'_>, sink: &mut Sink<'_>) -> Result<CapsuleManifest, 
     mcp::check_kinds(root, sink);
     sink.end_step()?;
 
-    let capabilities = capability::effective(root, sink);
+    let capabilities = capability_merge::effective(root, sink);
     sink.end_step()?;
 
     let astrid_version = compat::check(root.get("package").as_ref(), sink);

@@ -23,7 +23,7 @@ pub struct Schedule {
 pub enum ScheduleRule {
     /// `@every`: at this interval, at least one second.
     Every(Duration),
-    /// Cron fields: at every second of the calendar that [`CronFields::matches`].
+    /// Cron fields: at every second of every day that they match.
     Calendar(CronFields),
 }
 

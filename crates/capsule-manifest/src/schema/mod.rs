@@ -124,12 +124,12 @@ impl Field {
         let Some(name) = self.names.first() else {
             return;
         };
-        let path = table.path.key(name).to_string();
-        let spot = Spot::new(&table.path.key(name), table.node.at);
+        let path = table.path.key(name);
+        let spot = Spot::new(&path, table.node.at);
         sink.fault(
             spot,
             Code::MissingKey,
-            format!("{} is missing", quote(&path)),
+            format!("\"{path}\" is missing"),
             self.shape.accepts(),
         );
     }
@@ -190,10 +190,7 @@ impl Shape {
             }
             (Self::Interfaces(inner), Data::Table(_)) => check_interfaces(inner, cursor, sink),
             (Self::Refused(reason), _) => {
-                let message = format!(
-                    "key {} is ignored: {reason}",
-                    quote(&cursor.path.to_string())
-                );
+                let message = format!("key \"{}\" is ignored: {reason}", cursor.path);
                 sink.warn(key_of(cursor), Code::RefusedKey, message);
             }
             (_, data) => {

@@ -4,17 +4,12 @@ use crate::code::Code;
 use crate::cursor::Cursor;
 use crate::schema::{Schema, Shape};
 use crate::sink::{Sink, key_of};
-use crate::text::quote;
 
 /// A key further away than this is a different word, not a slip.
 const MAX_DISTANCE: usize = 2;
 
 pub(super) fn warn_unknown(schema: &Schema, name: &str, entry: &Cursor<'_>, sink: &mut Sink<'_>) {
-    let mut message = format!(
-        "unknown key {} {}",
-        quote(&entry.path.to_string()),
-        schema.unknown
-    );
+    let mut message = format!("unknown key \"{}\" {}", entry.path, schema.unknown);
     if let Some(near) = nearest(schema, name) {
         message.push_str(&format!(" (did you mean \"{near}\"?)"));
     }

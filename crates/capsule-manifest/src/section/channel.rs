@@ -5,7 +5,7 @@ use indexmap::{IndexMap, IndexSet};
 
 use crate::code::Code;
 use crate::cursor::Cursor;
-use crate::section::capability;
+use crate::section::capability_merge;
 use crate::section::wit::{SourcePin, WitRef, read_pin, read_wit};
 use crate::sink::{Faulted, Sink, key_of};
 use crate::text::quote;
@@ -169,7 +169,7 @@ fn read_acl<'k>(
     sink: &mut Sink<'_>,
 ) -> Vec<TopicPattern> {
     let mut patterns: IndexSet<TopicPattern> = keys.cloned().collect();
-    for table in capability::tables(root) {
+    for table in capability_merge::tables(root) {
         for (text, entry) in table.texts_at(legacy) {
             if text == "*" {
                 sink.warn(

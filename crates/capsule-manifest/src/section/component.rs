@@ -5,7 +5,8 @@ use std::path::PathBuf;
 
 use crate::code::Code;
 use crate::cursor::Cursor;
-use crate::section::capability::{self, CapabilitiesDef};
+use crate::section::capability::CapabilitiesDef;
+use crate::section::capability_merge;
 use crate::sink::{Faulted, Sink};
 use crate::text::quote;
 use crate::{hash, path};
@@ -64,7 +65,7 @@ fn read_one(entry: &Cursor<'_>, sink: &mut Sink<'_>) -> Result<ComponentDef, Fau
             _ => ComponentKind::Executable,
         },
         link: entry.strings_at("link"),
-        capabilities: capability::of_component(entry),
+        capabilities: capability_merge::of_component(entry),
     })
 }
 

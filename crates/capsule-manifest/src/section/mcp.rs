@@ -126,7 +126,7 @@ pub(crate) fn check_kinds(root: &Cursor<'_>, sink: &mut Sink<'_>) {
                     ),
                 };
                 let path = entry.path.key(key);
-                let problem = format!("{} is missing", quote(&path.to_string()));
+                let problem = format!("\"{path}\" is missing");
                 sink.fault(
                     crate::sink::Spot::new(&path, entry.node.at),
                     Code::MissingKey,

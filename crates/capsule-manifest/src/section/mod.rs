@@ -1,6 +1,7 @@
 //! One module a section of the file: the normalised type, and how it is read from a document whose types are right.
 
 pub(crate) mod capability;
+pub(crate) mod capability_merge;
 pub(crate) mod capability_syntax;
 pub(crate) mod channel;
 pub(crate) mod command;
