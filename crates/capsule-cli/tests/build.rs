@@ -4,9 +4,9 @@
 
 mod support;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use support::{MANIFEST, capsule, ended, names, run, write};
+use support::{Ended, MANIFEST, capsule, ended, names, run, write};
 
 /// A capsule on nothing but the standard library.
 fn sources(dir: &Path, code: &str) {
@@ -83,24 +83,56 @@ fn a_module_without_component_types_is_refused_and_nothing_is_written() {
     assert_eq!(names(dir.path()), ["Capsule.toml", "Cargo.lock", "Cargo.toml", "src", "target"]);
 }
 
-#[cfg(unix)]
+/// An executable script below `dir`.
+fn script(dir: &Path, path: &str, text: &str) -> PathBuf {
+    use std::os::unix::fs::PermissionsExt;
+    let path = write(dir, path, format!("#!/bin/sh\n{text}\n"));
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+    path
+}
+
+/// Builds `dir` with the programs in `dir/bin` alone, and a compiler whose toolchain has no targets.
+fn build_on_bare_toolchain(dir: &Path) -> Ended {
+    sources(dir, "");
+    let rustc = script(dir, "bin/rustc", &format!("echo '{}'", dir.join("bare-toolchain").display()));
+    let mut command = capsule(dir, &["build", "."]);
+    command.env("PATH", dir.join("bin")).env("CARGO", env!("CARGO")).env("RUSTC", rustc);
+    ended(command)
+}
+
 #[test]
 fn a_missing_target_without_rustup_is_explained() {
-    use std::os::unix::fs::PermissionsExt;
     let dir = tempfile::tempdir().unwrap();
-    sources(dir.path(), "");
-    let bare = dir.path().join("bare-toolchain");
-    let rustc = write(dir.path(), "bin/rustc", format!("#!/bin/sh\necho '{}'\n", bare.display()));
-    std::fs::set_permissions(&rustc, std::fs::Permissions::from_mode(0o755)).unwrap();
-    let mut command = capsule(dir.path(), &["build", "."]);
-    command.env("PATH", dir.path().join("bin")).env("CARGO", env!("CARGO")).env("RUSTC", &rustc);
-    let ended = ended(command);
+    let ended = build_on_bare_toolchain(dir.path());
     ended.refused(
         1,
         &["bare-toolchain", "wasm32-unknown-unknown", "rustup cannot be run", "rustup target add"],
     );
+}
 
+#[test]
+fn a_missing_target_is_installed_with_rustup() {
+    let dir = tempfile::tempdir().unwrap();
+    script(dir.path(), "bin/rustup", &format!("echo \"$@\" > '{}'", dir.path().join("asked").display()));
+    // The script installs nothing, so that cargo then fails.
+    assert_eq!(build_on_bare_toolchain(dir.path()).code, Some(1));
+    let asked = std::fs::read_to_string(dir.path().join("asked")).unwrap();
+    assert_eq!(asked, "target add wasm32-unknown-unknown\n");
+}
+
+#[test]
+fn what_rustup_says_when_it_fails_is_part_of_the_error() {
+    let dir = tempfile::tempdir().unwrap();
+    script(dir.path(), "bin/rustup", "echo 'error: no network' >&2; exit 1");
+    build_on_bare_toolchain(dir.path())
+        .refused(1, &["rustup failed: error: no network", "rustup target add"]);
+}
+
+#[test]
+fn a_missing_compiler_is_explained() {
+    let dir = tempfile::tempdir().unwrap();
+    sources(dir.path(), "");
     let mut command = capsule(dir.path(), &["build", "."]);
     command.env("CARGO", env!("CARGO")).env("RUSTC", "/nowhere/rustc");
-    support::ended(command).refused(1, &["/nowhere/rustc", "cannot be run", "rustup.rs"]);
+    ended(command).refused(1, &["/nowhere/rustc", "cannot be run", "rustup.rs"]);
 }

@@ -3,7 +3,6 @@
 //! NEEDS THE REGISTRY: cargo has to have, or to be able to fetch, what `examples/notes/Cargo.lock` names. The guests
 //! are compiled into one directory that stays between runs, so that only the first run takes long.
 #![expect(clippy::unwrap_used, reason = "a test that cannot set up must fail")]
-#![expect(clippy::indexing_slicing, reason = "a missing JSON field must fail")]
 #![expect(dead_code, reason = "each test file needs some of the support")]
 
 mod support;

@@ -19,7 +19,7 @@ fn a_new_capsule_has_a_manifest_a_crate_and_nothing_beside_it() {
         assert!(text.contains("my-capsule") && !text.contains("{{"), "{file}: {text}");
     }
     // Nothing is built yet, and nothing else is wrong.
-    run(&made, &["check", "."]).refused(1, &["my-capsule.wasm", "cannot be read"]);
+    run(&made, &["check", "."]).refused(1, &["my-capsule.wasm", "is not there", "capsule build"]);
 }
 
 #[test]

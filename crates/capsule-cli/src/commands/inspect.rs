@@ -42,10 +42,6 @@ fn of_capsule(dir: &Path) -> Result<Report, CliError> {
     let component = match manifest.executable() {
         Some(program) => {
             let path = dir.join(&program.file);
-            if !path.exists() {
-                let build = format!("a built capsule: run `capsule build {}`", dir.display());
-                return Err(CliError::at(&path, "is not there").allowed(build));
-            }
             let recorded = meta::read(dir)?.and_then(|meta| meta.wasm_hash);
             Some(ComponentReport::new(&path, examine(&path)?, program.hash.clone().or(recorded)))
         }

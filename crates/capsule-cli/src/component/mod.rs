@@ -6,7 +6,7 @@ mod import;
 mod offered;
 
 use std::fs::File;
-use std::io::Read;
+use std::io::{ErrorKind, Read};
 use std::path::Path;
 
 use astrid_guest::Exports;
@@ -41,7 +41,12 @@ pub(crate) struct Component {
 /// # Errors
 /// It cannot be read, is larger than 64 MiB, or is not a regular file.
 pub(crate) fn read(path: &Path) -> Result<Vec<u8>, CliError> {
-    let unreadable = |error: std::io::Error| CliError::at(path, format_args!("cannot be read: {error}"));
+    let unreadable = |error: std::io::Error| match error.kind() {
+        ErrorKind::NotFound => {
+            CliError::at(path, "is not there").allowed("a component; `capsule build` makes it")
+        }
+        _ => CliError::at(path, format_args!("cannot be read: {error}")),
+    };
     let found = std::fs::metadata(path).map_err(unreadable)?;
     if !found.is_file() {
         return Err(CliError::at(path, "is not a regular file").allowed(ACCEPTED));
