@@ -28,9 +28,9 @@ pub enum Admission {
     Everyone,
 }
 
-/// The standing of a route: who made it, and what that entitles it to.
+/// Who made a route, and whose messages that entitles it to.
 #[derive(Debug, Clone)]
-pub struct Standing {
+pub struct Audience {
     /// The capsule that subscribed.
     pub capsule: CapsuleId,
     /// The runtime's owner.
@@ -41,8 +41,8 @@ pub struct Standing {
     pub reads_all_audit: bool,
 }
 
-impl Standing {
-    /// Whether a message reaches a route of this standing.
+impl Audience {
+    /// Whether a message reaches this audience.
     #[must_use]
     pub fn admits(&self, message: &Draft) -> bool {
         if is_host_only(message.topic()) {

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::{Mutex, MutexGuard};
 
-use crate::admission::Standing;
+use crate::admission::Audience;
 use crate::bindings::{Bindings, Bound};
 use crate::gate::Gate;
 use crate::index::Index;
@@ -116,11 +116,11 @@ impl Bus {
     /// Subscribes. The subscription is live on return: any publication that begins later is seen, none
     /// that ended before is.
     #[must_use]
-    pub fn subscribe(&self, pattern: Pattern, standing: Standing, gate: &Gate) -> Subscription {
+    pub fn subscribe(&self, pattern: Pattern, audience: Audience, gate: &Gate) -> Subscription {
         let route = Arc::new(Route {
             number: self.shared.next_number(),
             pattern,
-            standing,
+            audience,
             gate: gate.clone(),
             mailbox: Mailbox::new(self.shared.limits),
         });

@@ -4,21 +4,21 @@ use astrid_host_context::CapsuleId;
 use proptest::prelude::*;
 
 use super::*;
-use crate::admission::{Admission, Standing};
+use crate::admission::{Admission, Audience};
 use crate::gate::Gate;
 use crate::mailbox::Mailbox;
 use crate::queue::QueueLimits;
 use crate::{AccessPattern, Charset, Pattern, Topic};
 
 fn route(number: u64, pattern: Pattern) -> Arc<Route> {
-    let standing = Standing {
+    let audience = Audience {
         capsule: CapsuleId::parse("c").unwrap(),
         owner: None,
         admission: Admission::Everyone,
         reads_all_audit: false,
     };
     let mailbox = Mailbox::new(QueueLimits::default());
-    Arc::new(Route { number, pattern, standing, gate: Gate::opened(), mailbox })
+    Arc::new(Route { number, pattern, audience, gate: Gate::opened(), mailbox })
 }
 
 /// Few names and short topics, so that matches are common.

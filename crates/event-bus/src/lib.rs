@@ -3,20 +3,20 @@
 //!
 //! ```
 //! use std::time::Duration;
-//! use astrid_event_bus::{Admission, Bus, Charset, Draft, Gate, Pattern, Payload, Standing, Topic};
+//! use astrid_event_bus::{Admission, Bus, Charset, Draft, Gate, Pattern, Payload, Audience, Topic};
 //! use astrid_host_context::{Attribution, CapsuleId, Principal, Provenance};
 //!
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let alice = Principal::parse("alice")?;
-//! let standing = Standing {
+//! let audience = Audience {
 //!     capsule: CapsuleId::parse("notes")?,
 //!     owner: Some(alice.clone()),
 //!     admission: Admission::Owner(Some(alice.clone())),
 //!     reads_all_audit: false,
 //! };
 //! let bus = Bus::new();
-//! let inbox = bus.subscribe(Pattern::parse("note.v1.*", Charset::Token)?, standing, &Gate::opened());
+//! let inbox = bus.subscribe(Pattern::parse("note.v1.*", Charset::Token)?, audience, &Gate::opened());
 //!
 //! let draft = Draft::new(
 //!     Topic::parse("note.v1.saved", Charset::Token)?,
@@ -58,7 +58,7 @@ mod subscription;
 mod topic;
 mod trie;
 
-pub use admission::{AUDIT_TOPIC, Admission, HOST_ONLY_REPLIES, Standing};
+pub use admission::{AUDIT_TOPIC, Admission, Audience, HOST_ONLY_REPLIES};
 pub use bus::{BindingGuard, Bus, BusBuilder, MAX_FAN_OUT};
 pub use gate::Gate;
 pub use interceptor::{Assignment, Binding, InterceptorSink, NoSlot, Reserving, Slot};
