@@ -1,5 +1,5 @@
-//! What one call costs on the host's side: the envelope beside the bare work, a poll of 257 minus one,
-//! and a splice in memory. Prints figures and ratios; `cargo bench -p astrid-host-io`.
+//! What one call costs on the host's side: the envelope beside the bare work, a full poll, and a splice
+//! of shared chunks and through the adapters. Prints figures; `cargo bench -p astrid-host-io`.
 #![expect(clippy::unwrap_used, reason = "a benchmark that cannot set up must fail")]
 
 use std::hint::black_box;
@@ -7,6 +7,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use astrid_host_context::{CallContext, CallSlot, CapsuleId, HostContext, HostCx, HostServices, Principal};
+use astrid_host_io::adapters::{AsyncReadInput, AsyncWriteOutput};
 use astrid_host_io::{
     HostInput, HostOutput, IoCtx, IoCtxView, IoTable, IoView, Readiness, ReadyState, StreamFailure,
 };
@@ -131,8 +132,12 @@ fn main() {
     let chunk = Bytes::from(vec![7; 64 * 1024]);
     let source = state.host().push_input(Memory(chunk.clone())).unwrap();
     let sink = state.host().push_output(Memory(chunk)).unwrap();
-    let mut moved = 0;
-    let splice = each(10 * scale, || moved = state.io().splice(&sink, &source, u64::MAX).unwrap());
-    let gib = moved as f64 / splice.as_secs_f64() / f64::from(1 << 30);
-    println!("splice of {moved} bytes in memory: {splice:?}, {gib:.1} GiB/s (target 1)");
+    let read = state.host().push_input(AsyncReadInput::new(tokio::io::repeat(7))).unwrap();
+    let write = state.host().push_output(AsyncWriteOutput::new(tokio::io::sink())).unwrap();
+    for (name, sink, source) in [("shared chunks", &sink, &source), ("the tokio adapters", &write, &read)] {
+        let mut moved = 0;
+        let splice = each(10 * scale, || moved = state.io().splice(sink, source, u64::MAX).unwrap());
+        let gib = moved as f64 / splice.as_secs_f64() / f64::from(1 << 30);
+        println!("splice of {moved} bytes through {name}: {splice:?}, {gib:.1} GiB/s (target 1)");
+    }
 }
