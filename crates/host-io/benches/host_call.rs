@@ -1,12 +1,15 @@
-//! What one call costs on the host's side: the envelope beside the bare work, a poll of 257 minus one,
-//! and a splice in memory. Prints figures and ratios; `cargo bench -p astrid-host-io`.
+//! What one call costs on the host's side: the envelope beside the bare work, a full poll, and a splice
+//! of shared chunks and through the adapters. Prints figures; `cargo bench -p astrid-host-io`.
 #![expect(clippy::unwrap_used, reason = "a benchmark that cannot set up must fail")]
 
 use std::hint::black_box;
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
-use astrid_host_context::{CallContext, CallSlot, CapsuleId, HostContext, HostCx, HostServices, Principal};
+use astrid_host_context::{
+    CallContext, CallSlot, Cancellation, CapsuleId, HostContext, HostCx, HostServices, Principal,
+};
+use astrid_host_io::adapters::{AsyncReadInput, AsyncWriteOutput};
 use astrid_host_io::{
     HostInput, HostOutput, IoCtx, IoCtxView, IoTable, IoView, Readiness, ReadyState, StreamFailure,
 };
@@ -87,18 +90,58 @@ fn each(times: u32, mut work: impl FnMut()) -> Duration {
     (0..10).map(|_| run(&mut work)).min().unwrap_or_default()
 }
 
-fn main() {
-    // `cargo test --benches` only wants to see that it runs.
-    let scale = if std::env::args().any(|arg| arg == "--bench") { 100 } else { 1 };
+fn state() -> State {
     let call = CallContext::builder(CapsuleId::parse("bench").unwrap())
         .principal(Principal::parse("alice").unwrap())
         .build();
-    let mut state = State {
+    State {
         call: CallSlot::new(call),
         services: HostServices::unrestricted(),
         table: ResourceTable::new(),
         io: IoCtx::new(),
-    };
+    }
+}
+
+fn resident_kib() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find(|line| line.starts_with("VmRSS"));
+    line.and_then(|line| line.split_whitespace().nth(1)?.parse().ok()).unwrap_or(0)
+}
+
+/// Parks many calls on pollables that are never ready, then cancels them all.
+async fn parked(calls: u32) {
+    let token = Cancellation::new();
+    let stores: Vec<_> = (0..calls)
+        .map(|_| {
+            let mut state = state();
+            let next = state.call.to_builder().cancellation(token.child()).build();
+            state.call.replace(next);
+            let pollable = state.host().push_pollable(Always(false)).unwrap();
+            (state, pollable)
+        })
+        .collect();
+    let before = resident_kib();
+    let waits: Vec<_> = stores
+        .into_iter()
+        .map(|(mut state, pollable)| tokio::spawn(async move { state.io().block(&pollable).await.is_err() }))
+        .collect();
+    tokio::task::yield_now().await;
+    let each = (resident_kib() - before) * 1024 / u64::from(calls);
+    let start = Instant::now();
+    token.cancel();
+    for wait in waits {
+        assert!(wait.await.unwrap());
+    }
+    println!(
+        "{calls} parked calls: {each} bytes each with their task and state (target 4096), all cancelled in {:?} (target 100ms)",
+        start.elapsed()
+    );
+}
+
+fn main() {
+    // `cargo test --benches` only wants to see that it runs.
+    let scale = if std::env::args().any(|arg| arg == "--bench") { 100 } else { 1 };
+    let mut state = state();
 
     let bare = state.table.push(Always(true)).unwrap();
     let bare_call = each(1000 * scale, || {
@@ -128,11 +171,17 @@ fn main() {
     });
     println!("poll of 255 idle and 1 ready: {poll:?} (target 50µs)");
 
+    runtime.block_on(parked(100 * scale));
+
     let chunk = Bytes::from(vec![7; 64 * 1024]);
     let source = state.host().push_input(Memory(chunk.clone())).unwrap();
     let sink = state.host().push_output(Memory(chunk)).unwrap();
-    let mut moved = 0;
-    let splice = each(10 * scale, || moved = state.io().splice(&sink, &source, u64::MAX).unwrap());
-    let gib = moved as f64 / splice.as_secs_f64() / f64::from(1 << 30);
-    println!("splice of {moved} bytes in memory: {splice:?}, {gib:.1} GiB/s (target 1)");
+    let read = state.host().push_input(AsyncReadInput::new(tokio::io::repeat(7))).unwrap();
+    let write = state.host().push_output(AsyncWriteOutput::new(tokio::io::sink())).unwrap();
+    for (name, sink, source) in [("shared chunks", &sink, &source), ("the tokio adapters", &write, &read)] {
+        let mut moved = 0;
+        let splice = each(10 * scale, || moved = state.io().splice(sink, source, u64::MAX).unwrap());
+        let gib = moved as f64 / splice.as_secs_f64() / f64::from(1 << 30);
+        println!("splice of {moved} bytes through {name}: {splice:?}, {gib:.1} GiB/s (target 1)");
+    }
 }

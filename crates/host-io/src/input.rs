@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 use astrid_host_context::Permit;
 use bytes::Bytes;
 
-use crate::readiness::probe;
+use crate::readiness::step;
 use crate::{Readiness, ReadyState, StreamFailure};
 
 /// Where an input stream's bytes come from.
@@ -46,11 +46,7 @@ impl InputStream {
         let result = match (self.pending.take(), &mut self.source) {
             (Some(failure), _) => Err(failure),
             (None, None) => Err(StreamFailure::Closed),
-            // Unbudgeted, see `probe`: a source may ask tokio's transports from inside.
-            (None, Some(source)) => match probe(|_| Poll::Ready(source.peek(max))) {
-                Poll::Ready(result) => result,
-                Poll::Pending => Ok(Bytes::new()),
-            },
+            (None, Some(source)) => step(|| source.peek(max)),
         };
         if result.is_err() {
             self.source = None;

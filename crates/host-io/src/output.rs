@@ -1,14 +1,14 @@
 //! The sink a domain crate gives, and the output-stream resource that runs the state machine over it.
 
 use std::fmt;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use astrid_host_context::Permit;
 use bytes::Bytes;
 
 use crate::drain::Drain;
 use crate::limits::MAX_PERMIT;
-use crate::readiness::probe;
+use crate::readiness::{probe, step};
 use crate::{Readiness, ReadyState, StreamFailure};
 
 /// Where an output stream's bytes go.
@@ -79,15 +79,15 @@ impl OutputStream {
 
     /// What the sink would take now: 0 while it is full or flushing. An error is reported here once.
     pub(crate) fn room(&mut self) -> Result<usize, StreamFailure> {
-        let flushed = self.advance_flush();
-        self.tell(|this, sink| match flushed {
-            Poll::Pending => Ok(0),
-            Poll::Ready(result) => {
-                result?;
-                this.flushing = false;
-                sink.capacity()
+        let flushing = self.flushing;
+        let (still_flushing, room) = self.tell(|sink| {
+            if flushing && probe(|cx| sink.poll_flush(cx))?.is_pending() {
+                return Ok((true, 0));
             }
-        })
+            Ok((false, sink.capacity()?))
+        })?;
+        self.flushing = still_flushing;
+        Ok(room)
     }
 
     /// A new permit for plain writes.
@@ -113,36 +113,28 @@ impl OutputStream {
     }
 
     pub(crate) fn push(&mut self, bytes: Bytes) -> Result<(), StreamFailure> {
-        self.tell(|this, sink| {
-            sink.push(bytes)?;
-            this.dirty = true;
-            Ok(())
-        })
+        self.tell(|sink| sink.push(bytes))?;
+        self.dirty = true;
+        Ok(())
     }
 
     /// Begins a flush if anything was pushed since the last one began.
     pub(crate) fn start_flush(&mut self) -> Result<(), StreamFailure> {
         self.room()?;
-        if !self.dirty {
-            return Ok(());
+        if self.dirty {
+            self.tell(|sink| sink.start_flush())?;
+            (self.dirty, self.flushing) = (false, true);
         }
-        self.tell(|this, sink| {
-            sink.start_flush()?;
-            (this.dirty, this.flushing) = (false, true);
-            Ok(())
-        })
+        Ok(())
     }
 
     pub(crate) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), StreamFailure>> {
         let done = match (&mut self.sink, self.flushing && self.pending.is_none()) {
-            (Some(sink), true) => std::task::ready!(sink.poll_flush(cx)),
+            (Some(sink), true) => ready!(sink.poll_flush(cx)),
             _ => Ok(()),
         };
-        Poll::Ready(self.tell(|this, _| {
-            done?;
-            this.flushing = false;
-            Ok(())
-        }))
+        self.flushing = false;
+        Poll::Ready(self.tell(|_| done))
     }
 
     /// Keeps a failure for the next call, when this one has already moved bytes.
@@ -163,39 +155,20 @@ impl OutputStream {
         self.drain = drain;
     }
 
-    fn advance_flush(&mut self) -> Poll<Result<(), StreamFailure>> {
-        match &mut self.sink {
-            Some(sink) if self.flushing => probe(|cx| sink.poll_flush(cx)),
-            _ => Poll::Ready(Ok(())),
-        }
-    }
-
     /// Runs a step on the open sink; the first error closes the stream.
     fn tell<T>(
         &mut self,
-        step: impl FnOnce(&mut Self, &mut dyn HostOutput) -> Result<T, StreamFailure>,
+        on_sink: impl FnOnce(&mut dyn HostOutput) -> Result<T, StreamFailure>,
     ) -> Result<T, StreamFailure> {
-        let result = match (self.pending.take(), self.sink.take()) {
+        let result = match (self.pending.take(), &mut self.sink) {
             (Some(failure), _) => Err(failure),
             (None, None) => Err(StreamFailure::Closed),
-            (None, Some(mut sink)) => {
-                // Unbudgeted, see `probe`: a sink may ask tokio's transports from inside.
-                let mut step = Some(step);
-                let stepped = probe(|_| match step.take() {
-                    Some(step) => Poll::Ready(step(self, &mut *sink)),
-                    None => Poll::Pending,
-                });
-                match stepped {
-                    Poll::Ready(Ok(value)) => {
-                        self.sink = Some(sink);
-                        return Ok(value);
-                    }
-                    Poll::Ready(Err(failure)) => Err(failure),
-                    Poll::Pending => Err(StreamFailure::Closed),
-                }
-            }
+            (None, Some(sink)) => step(|| on_sink(&mut **sink)),
         };
-        self.permit = 0;
+        if result.is_err() {
+            self.sink = None;
+            self.permit = 0;
+        }
         result
     }
 }
@@ -205,7 +178,7 @@ impl Readiness for OutputStream {
         if self.flushing
             && let (None, Some(sink)) = (&self.pending, &mut self.sink)
         {
-            match std::task::ready!(sink.poll_flush(cx)) {
+            match ready!(sink.poll_flush(cx)) {
                 Ok(()) => self.flushing = false,
                 Err(failure) => self.defer(failure),
             }

@@ -4,7 +4,10 @@ use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
+use futures_util::FutureExt;
 use tokio::task::coop::unconstrained;
+
+use crate::StreamFailure;
 
 /// Why a wait for a source is over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,4 +71,9 @@ pub(crate) fn unbudgeted<T>(cx: &mut Context<'_>, ask: impl FnMut(&mut Context<'
 /// Asks once without anybody to wake, outside tokio's task budget.
 pub(crate) fn probe<T>(ask: impl FnMut(&mut Context<'_>) -> Poll<T>) -> Poll<T> {
     unbudgeted(&mut Context::from_waker(Waker::noop()), ask)
+}
+
+/// Runs a step of a source or sink outside tokio's task budget, see [`unbudgeted`].
+pub(crate) fn step<T>(step: impl FnOnce() -> Result<T, StreamFailure>) -> Result<T, StreamFailure> {
+    unconstrained(async { step() }).now_or_never().unwrap_or(Err(StreamFailure::Closed))
 }

@@ -224,3 +224,22 @@ async fn probing_is_exact_when_the_tasks_budget_is_used_up() {
         assert!(s.io().ready(&p).unwrap());
     }
 }
+
+// An embedder without a runtime of its own: the stream's own polls move the bytes.
+#[test]
+fn outside_a_runtime_a_stream_sends_when_it_is_asked() {
+    use futures_util::FutureExt;
+    let mut s = state();
+    let (mut far, near) = duplex(10);
+    let stream = s.host.cx().push_output(AsyncWriteOutput::new(near)).unwrap();
+    let p = s.io().subscribe_output(&stream).unwrap();
+    for _ in 0..2 {
+        let permit = s.io().check_write(&stream).unwrap();
+        s.io().write(&stream, pattern(permit as usize).into()).unwrap();
+    }
+    assert!(!s.io().ready(&p).unwrap());
+    let mut some = [0; 10];
+    far.read_exact(&mut some).now_or_never().unwrap().unwrap();
+    assert!(s.io().ready(&p).unwrap());
+    assert_eq!(s.io().check_write(&stream).unwrap(), 10);
+}

@@ -63,6 +63,7 @@ async fn a_guest_that_traps_leaves_no_share_and_no_transport_open() {
 async fn a_handle_that_is_not_this_stores_traps_before_it_reaches_the_host() {
     let (mut other, other_instance) = guest(true).await;
     run(&mut other, &other_instance, 0).await.unwrap();
+    assert_eq!(run(&mut other, &other_instance, 3).await.unwrap(), 1);
     let (mut store, instance) = guest(true).await;
     let trap = run(&mut store, &instance, 3).await.unwrap_err();
     assert!(format!("{trap:?}").contains("handle"), "{trap:?}");

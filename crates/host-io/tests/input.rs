@@ -218,3 +218,26 @@ async fn a_stream_serves_the_principal_of_each_call() {
     let last = s.host.recorder().audited().pop().unwrap();
     assert_eq!(last.principal.unwrap().as_str(), "bob");
 }
+
+// §2.5: a deadline interrupts like the token, and no guest mistakes it for a clean end
+#[tokio::test(start_paused = true)]
+async fn a_deadline_fails_a_parked_read() {
+    let mut s = common::with(astrid_host_testkit::FakeHost::builder().timeout(Duration::from_secs(2)));
+    let (_feed, stream) = s.input();
+    failed!(s.io().blocking_read(&stream, 1).await, "deadline");
+    closed!(s.io().blocking_read(&stream, 1).await);
+    let outcomes: Vec<_> = s.events().into_iter().map(|event| event.3.unwrap()).collect();
+    assert_eq!(outcomes, ["deadline", "closed"]);
+}
+
+// §2.2, §2.1: with the table full there is no handle left to give, and still no trap
+#[test]
+fn a_failure_that_finds_the_table_full_is_closed() {
+    use astrid_host_io::v1_0::astrid::io::streams::{Host, StreamError};
+    let mut s = state();
+    let (feed, stream) = s.input();
+    while s.host.cx().push_error(astrid_host_io::IoError::new("filler")).is_ok() {}
+    feed.fail(ErrorKind::ConnectionReset);
+    let failure = s.io().read(&stream, 1).unwrap_err();
+    assert!(matches!(s.io().convert_stream_error(failure).unwrap(), StreamError::Closed));
+}

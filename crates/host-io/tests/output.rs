@@ -14,7 +14,7 @@ use std::io::ErrorKind;
 use std::time::Duration;
 
 use astrid_host_io::limits::{MAX_PERMIT, STREAMS};
-use astrid_host_io::{Error, IoView, Phrase, StreamFailure};
+use astrid_host_io::{Error, IoCtx, IoView, Phrase, StreamFailure};
 use bytes::Bytes;
 use common::{state, with};
 use tokio::time::{Instant, sleep};
@@ -304,6 +304,57 @@ async fn a_dropped_stream_gives_up_after_five_seconds_or_when_the_token_fires() 
         let waited = start.elapsed().as_millis();
         assert!(if cancelled { waited < 10 } else { (5000..5010).contains(&waited) }, "{waited} ms");
     }
+}
+
+// an embedder may shorten the five seconds
+#[tokio::test(start_paused = true)]
+async fn a_shorter_grace_is_kept_to_and_a_longer_one_is_not_granted() {
+    for (asked, granted) in [(1000, 1000..1010), (60_000, 5000..5010)] {
+        let mut s = state();
+        s.io = IoCtx::builder().drain_grace(Duration::from_millis(asked)).build();
+        let (sink, stream) = s.output();
+        sink.block_flush(true);
+        s.io().check_write(&stream).unwrap();
+        s.io().write(&stream, pattern(10).into()).unwrap();
+        let start = Instant::now();
+        s.io().drop_output(stream).unwrap();
+        while !sink.is_dropped() {
+            sleep(Duration::from_millis(1)).await;
+        }
+        assert!(granted.contains(&start.elapsed().as_millis()), "{asked}");
+    }
+}
+
+// a store that goes away closes its outputs as a drop does
+#[tokio::test]
+async fn a_store_that_ends_still_sends_what_its_streams_had_accepted() {
+    let mut s = state();
+    let (sink, stream) = s.output();
+    sink.block_flush(true);
+    s.io().check_write(&stream).unwrap();
+    s.io().write(&stream, pattern(10).into()).unwrap();
+    drop(s);
+    assert!(!sink.is_dropped());
+    sink.block_flush(false);
+    while !sink.is_dropped() {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(sink.flushes(), 1);
+}
+
+// §2.5: non-blocking methods called after the token fired
+#[test]
+fn after_the_token_fired_every_method_that_does_not_wait_is_closed() {
+    let mut s = state();
+    let (sink, stream) = s.output();
+    s.io().check_write(&stream).unwrap();
+    s.host.cancellation().cancel();
+    closed!(s.io().write(&stream, Bytes::from_static(b"late")));
+    closed!(s.io().write_zeroes(&stream, 1));
+    closed!(s.io().check_write(&stream));
+    closed!(s.io().flush(&stream));
+    assert!(sink.got().is_empty());
+    assert!(sink.is_dropped());
 }
 
 // §2.5: an error of the sink is reported once, whichever method meets it

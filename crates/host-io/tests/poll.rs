@@ -240,6 +240,16 @@ async fn a_parked_block_ends_closed_when_its_source_is_torn_down() {
     closed!(s.io().blocking_read(&stream, 1).await);
 }
 
+// §2.3: a host-side lookup that fails is closed and no trap
+#[tokio::test]
+async fn a_handle_the_table_does_not_know_is_closed() {
+    let mut s = state();
+    let stray = || Resource::<Pollable>::new_borrow(4711);
+    assert!(s.io().ready(&stray()).unwrap());
+    closed!(s.io().block(&stray()).await);
+    closed!(s.io().poll(&[stray()]).await);
+}
+
 // io case 16: parked means not polled; CPU use follows from the number of probes
 #[tokio::test(start_paused = true)]
 async fn an_idle_block_is_asked_once_and_not_again_until_it_is_woken() {

@@ -164,6 +164,18 @@ async fn an_end_of_either_side_or_the_token_ends_a_blocking_splice() {
     closed!(s.io().blocking_splice(&out, &input, 100).await);
 }
 
+// a source or sink that the host tore down ends the wait too
+#[tokio::test]
+async fn a_source_that_is_torn_down_closes_a_blocking_splice() {
+    let mut s = state();
+    let (_sink, out) = s.output();
+    let (feed, input) = s.input();
+    let mut io = s.io();
+    let (moved, ()) = tokio::join!(io.blocking_splice(&out, &input, 100), async { feed.tear_down() });
+    closed!(moved);
+    closed!(s.io().read(&input, 1));
+}
+
 // io case 46
 #[test]
 fn two_sources_spliced_in_turn_keep_every_byte_and_each_ones_order() {

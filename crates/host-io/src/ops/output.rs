@@ -12,7 +12,7 @@ use crate::op_table::{
     BLOCKING_FLUSH, BLOCKING_WRITE_AND_FLUSH, BLOCKING_WRITE_ZEROES_AND_FLUSH, CHECK_WRITE, FLUSH, WRITE,
     WRITE_ZEROES,
 };
-use crate::{Error, IoCtxView, OutputStream, Readiness};
+use crate::{Error, IoCtxView, OutputStream, Readiness, ReadyState};
 
 impl IoCtxView<'_> {
     /// A new permit of at most [`MAX_PERMIT`](crate::limits::MAX_PERMIT) bytes; 0 while the buffer is
@@ -145,10 +145,15 @@ async fn write_some(
     payload: &mut Payload,
 ) -> Result<usize, Error> {
     let open = output(table, stream)?;
-    if let Err(refusal) = wait(entry, |cx| open.poll_ready(cx)).await {
-        return Err(interrupted(open.stop(), refusal));
-    }
+    let state = match wait(entry, |cx| open.poll_ready(cx)).await {
+        Ok(state) => state,
+        Err(refusal) => return Err(interrupted(open.stop(), refusal)),
+    };
     let room = open.room()?;
+    if room == 0 && state == ReadyState::Gone {
+        open.stop();
+        return Err(Error::Closed);
+    }
     if room == 0 {
         return Ok(0);
     }

@@ -7,7 +7,7 @@ use wasmtime::component::{Resource, ResourceTable};
 use super::wait::{input, interrupted, live_output, output, wait};
 use crate::limits::MAX_MOVE;
 use crate::op_table::{BLOCKING_SPLICE, SPLICE};
-use crate::{Error, InputStream, IoCtxView, OutputStream, Readiness};
+use crate::{Error, InputStream, IoCtxView, OutputStream, Readiness, ReadyState};
 
 impl IoCtxView<'_> {
     /// Moves what `src` has and `stream` takes now, at most `len` bytes and [`MAX_MOVE`]. A byte
@@ -112,16 +112,24 @@ fn both_ready(
     cx: &mut Context<'_>,
 ) -> Poll<Result<(), Error>> {
     let sink = output(table, stream)?;
-    let takes = sink.poll_ready(cx).is_ready();
-    let room = if takes { sink.room()? } else { 0 };
+    let takes = sink.poll_ready(cx);
+    let room = if takes.is_ready() { sink.room()? } else { 0 };
+    if room == 0 && takes == Poll::Ready(ReadyState::Gone) {
+        sink.stop();
+        return Poll::Ready(Err(Error::Closed));
+    }
     let source = input(table, src)?;
-    let gives = source.poll_ready(cx).is_ready();
-    let has = gives && !source.peek(1)?.is_empty();
+    let gives = source.poll_ready(cx);
+    let has = gives.is_ready() && !source.peek(1)?.is_empty();
+    if !has && gives == Poll::Ready(ReadyState::Gone) {
+        source.stop();
+        return Poll::Ready(Err(Error::Closed));
+    }
     if room > 0 && has {
         return Poll::Ready(Ok(()));
     }
     // A side that called itself ready and was not keeps no waker, so nobody else would ask again.
-    if (takes && room == 0) || (gives && !has) {
+    if (takes.is_ready() && room == 0) || (gives.is_ready() && !has) {
         cx.waker().wake_by_ref();
     }
     Poll::Pending

@@ -8,7 +8,7 @@ use tokio::task::coop::consume_budget;
 use wasmtime::component::{Resource, ResourceTable};
 
 use crate::readiness::unbudgeted;
-use crate::{Error, InputStream, IoError, OutputStream, Stopped};
+use crate::{Error, InputStream, IoError, OutputStream};
 
 /// Waits until `ask` is ready, the token fires or the deadline passes. Passes one budget point also
 /// when nothing is to wait for, so that a guest looping on a ready source cannot starve its worker.
@@ -83,11 +83,7 @@ pub(super) fn live_output<'t>(
 pub(super) fn interrupted(was_open: bool, refusal: Refusal) -> Error {
     match Error::from(refusal) {
         Error::Stopped(_) if !was_open => Error::Closed,
-        Error::Stopped(stopped) => Error::Failed(stopped_error(stopped)),
+        Error::Stopped(stopped) => Error::Failed(IoError::new(stopped)),
         other => other,
     }
-}
-
-fn stopped_error(stopped: Stopped) -> IoError {
-    IoError::new(stopped)
 }

@@ -1,5 +1,5 @@
 ;; `run(what)`: 0 blocks on a pollable; 1 polls one for ever; 2 takes 50 pollables and 50 streams and
-;; traps; 3 asks handle 12345; 4 writes a byte without a permit; 5 drops a stream before its pollable;
+;; traps; 3 asks handle 1, the first it was given; 4 writes a byte without a permit; 5 drops a stream before its pollable;
 ;; 6 polls the same pollable at two places and gives the count.
 (component
   (import "astrid:io/error@1.0.0" (instance $error (export "error" (type (sub resource)))))
@@ -77,7 +77,7 @@
         end
         unreachable
       end
-        (return (call $ready (i32.const 12345)))
+        (return (call $ready (i32.const 1)))
       end
         (call $write (call $give-o) (i32.const 0) (i32.const 1) (i32.const 64))
         (return (i32.load8_u (i32.const 64)))
