@@ -1,5 +1,4 @@
 //! Slots before delivery: all or nothing, in order, within a deadline, and never in a circle.
-#![expect(clippy::unwrap_used, reason = "a test that cannot set up must fail")]
 
 mod common;
 

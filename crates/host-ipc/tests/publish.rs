@@ -1,5 +1,4 @@
 //! `publish`: the order of its checks, its limits, and what subscribers get.
-#![expect(clippy::unwrap_used, reason = "a test that cannot set up must fail")]
 
 mod common;
 

@@ -214,3 +214,20 @@ async fn counters_wait_for_an_envelope_where_idle_is_an_error() {
     assert_eq!(c.ipc().recv(last, 10).await.map_err(arm).err(), Some("timeout"));
     assert_eq!(c.ipc().poll(last).unwrap().dropped, 1);
 }
+
+#[tokio::test]
+async fn a_foreign_principal_in_an_owned_run_loop_gets_a_context_without_authority() {
+    let bus = Bus::new();
+    let mut c = store(&bus).build();
+    // Made in a handler of bob's and wrongly kept: the only way bob's messages get here.
+    c.handle_for("bob");
+    let kept = c.ipc().subscribe("t").unwrap();
+    c.call.replace(c.own.clone());
+    announce(&bus, "t", Provenance::of(verified("bob")));
+    assert_eq!(c.ipc().poll(&kept).unwrap().messages.len(), 1);
+    assert_eq!(c.call.standing(), Standing::Retired);
+    assert_eq!(c.say("t").await, Err("capability-denied"));
+    // The pump itself goes on, and an empty receive does not lift the floor.
+    assert!(c.ipc().poll(&kept).unwrap().messages.is_empty());
+    assert_eq!(c.say("t").await, Err("capability-denied"));
+}
