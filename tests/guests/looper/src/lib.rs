@@ -1,0 +1,55 @@
+//! A guest with a run loop. What the loop does is the configuration key `mode`.
+
+use astrid_sys::astrid::ipc::host as ipc;
+use astrid_sys::astrid::sys::host as sys;
+use astrid_sys::{CapsuleResult, Guest};
+
+struct Looper;
+
+impl Guest for Looper {
+    fn astrid_hook_trigger(action: String, _payload: Vec<u8>) -> CapsuleResult {
+        CapsuleResult { action: "final".to_owned(), data: Some(format!("\"handled {action}\"")) }
+    }
+
+    fn run() {
+        let mode = sys::get_config("mode").ok().flatten().unwrap_or_default();
+        match mode.as_str() {
+            "return" => sys::log(sys::LogLevel::Info, "leaving at once"),
+            "spin" => {
+                sys::signal_ready();
+                loop {
+                    std::hint::black_box(&mode);
+                }
+            }
+            "busy-recv" => serve(0),
+            "never-ready" => {
+                let _ = sys::sleep_ns(60_000_000_000);
+            }
+            "ignore-cancel" => {
+                sys::signal_ready();
+                loop {
+                    let _ = sys::sleep_ns(1_000_000);
+                }
+            }
+            _ => serve(60_000),
+        }
+    }
+
+    fn astrid_install() {}
+    fn astrid_upgrade() {}
+}
+
+/// Answers each message on `looper.v1.ask` with who asked.
+fn serve(timeout_ms: u64) {
+    let Ok(asked) = ipc::subscribe("looper.v1.ask") else { return };
+    sys::signal_ready();
+    while let Ok(envelope) = asked.recv(timeout_ms) {
+        for message in envelope.messages {
+            let who = sys::get_caller().ok().and_then(|c| c.principal).unwrap_or_default();
+            let answer = serde_json::json!({ "asked": message.payload, "caller": who });
+            let _ = ipc::publish("looper.v1.answer", &answer.to_string());
+        }
+    }
+}
+
+astrid_sys::export!(Looper with_types_in astrid_sys);

@@ -1,0 +1,116 @@
+//! A guest whose handlers do one thing each, named by the action: the runtime's tests call them.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use astrid_sys::astrid::ipc::host as ipc;
+use astrid_sys::astrid::kv::host as kv;
+use astrid_sys::astrid::sys::host as sys;
+use astrid_sys::{CapsuleResult, Guest};
+use serde_json::{Value, json};
+
+struct Probe;
+
+/// Lives in guest memory from call to call.
+static MARKER: AtomicU64 = AtomicU64::new(0);
+
+impl Guest for Probe {
+    fn astrid_hook_trigger(action: String, payload: Vec<u8>) -> CapsuleResult {
+        let input: Value = serde_json::from_slice(&payload).unwrap_or(Value::Null);
+        match action.as_str() {
+            "noop" => answer("continue", None),
+            "echo" => answer("final", Some(String::from_utf8_lossy(&payload).into_owned())),
+            "say" => answer(text(&input, "action"), input.get("data").and_then(Value::as_str).map(str::to_owned)),
+            "trap" => core::arch::wasm32::unreachable(),
+            "spin" => loop {
+                std::hint::black_box(MARKER.load(Ordering::Relaxed));
+            },
+            "burn" => burn(number(&input, "rounds")),
+            "grow" => answer("final", Some(json!(grow(number(&input, "pages"))).to_string())),
+            "marker" => {
+                let before = MARKER.swap(number(&input, "set"), Ordering::Relaxed);
+                answer("final", Some(json!(before).to_string()))
+            }
+            "set" => done(kv::kv_set(text(&input, "key"), text(&input, "value").as_bytes())),
+            "get" => {
+                let value = kv::kv_get(text(&input, "key"));
+                done(value.map(|v| v.map(|v| String::from_utf8_lossy(&v).into_owned())))
+            }
+            "cas" => {
+                let expected = input.get("expected").and_then(Value::as_str).map(str::as_bytes);
+                done(kv::kv_cas(text(&input, "key"), expected, text(&input, "value").as_bytes()))
+            }
+            "list" => done(kv::kv_list_keys(text(&input, "prefix"))),
+            "clear" => done(kv::kv_clear_prefix(text(&input, "prefix"))),
+            "set-then-trap" => {
+                let _ = kv::kv_set(text(&input, "key"), b"x");
+                core::arch::wasm32::unreachable()
+            }
+            "publish" => done(ipc::publish(text(&input, "topic"), &input["payload"].to_string())),
+            "subscribe-leak" => {
+                let made = (0..number(&input, "count"))
+                    .take_while(|_| ipc::subscribe(text(&input, "topic")).map(std::mem::forget).is_ok());
+                answer("final", Some(json!(made.count()).to_string()))
+            }
+            "recv-then-caller" => {
+                let envelope = ipc::subscribe(text(&input, "topic")).and_then(|s| {
+                    let _ = ipc::publish("probe.v1.listening", "{}");
+                    s.recv(number(&input, "timeout"))
+                });
+                let got = envelope.map(|e| e.messages.len());
+                let caller = sys::get_caller().map(|c| c.principal).unwrap_or_default();
+                answer("final", Some(json!({ "got": format!("{got:?}"), "caller": caller }).to_string()))
+            }
+            "caller" => done(sys::get_caller().map(|c| json!([c.principal, c.source_id, c.timestamp]))),
+            "sleep" => done(sys::sleep_ns(number(&input, "ns"))),
+            "config" => done(sys::get_config(text(&input, "key"))),
+            "capabilities" => answer("final", Some(json!(sys::enumerate_capabilities()).to_string())),
+            "log" => {
+                sys::log(sys::LogLevel::Info, text(&input, "text"));
+                answer("continue", None)
+            }
+            other => answer("deny", Some(format!("unknown hook action: {other}"))),
+        }
+    }
+
+    fn run() {}
+    fn astrid_install() {}
+    fn astrid_upgrade() {}
+}
+
+fn answer(action: &str, data: Option<String>) -> CapsuleResult {
+    CapsuleResult { action: action.to_owned(), data }
+}
+
+/// `final` with `{"ok": …}` or `{"err": "<name of the case>"}`.
+fn done<T: serde::Serialize, E: std::fmt::Debug>(result: Result<T, E>) -> CapsuleResult {
+    let said = match result {
+        Ok(value) => json!({ "ok": value }),
+        Err(error) => json!({ "err": format!("{error:?}") }),
+    };
+    answer("final", Some(said.to_string()))
+}
+
+fn burn(rounds: u64) -> CapsuleResult {
+    let mut x = 1u64;
+    for i in 0..rounds {
+        x = std::hint::black_box(x.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(i));
+    }
+    answer("final", Some(json!(x).to_string()))
+}
+
+fn grow(pages: u64) -> i64 {
+    match core::arch::wasm32::memory_grow::<0>(pages as usize) {
+        usize::MAX => -1,
+        before => before as i64,
+    }
+}
+
+fn text<'a>(input: &'a Value, key: &str) -> &'a str {
+    input.get(key).and_then(Value::as_str).unwrap_or_default()
+}
+
+fn number(input: &Value, key: &str) -> u64 {
+    input.get(key).and_then(Value::as_u64).unwrap_or_default()
+}
+
+astrid_sys::export!(Probe with_types_in astrid_sys);
