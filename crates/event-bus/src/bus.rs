@@ -130,7 +130,6 @@ impl Bus {
     }
 
     /// Binds a handler. Dropping the guard unbinds it.
-    #[must_use]
     pub fn bind(&self, binding: Binding) -> BindingGuard {
         let bound = Bound { number: self.shared.next_number(), binding: Arc::new(binding) };
         self.shared.bindings.insert(bound.clone());

@@ -67,10 +67,10 @@ impl Index {
                 found.push(route.clone());
             }
         };
-        if let Some(shard) = self.shard(topic) {
-            if let Some(routes) = shard.read().get(topic) {
-                routes.iter().for_each(&mut keep);
-            }
+        if let Some(shard) = self.shard(topic)
+            && let Some(routes) = shard.read().get(topic)
+        {
+            routes.iter().for_each(&mut keep);
         }
         self.below.read().visit(topic, keep);
         found

@@ -91,7 +91,8 @@ pub trait InterceptorSink: Send + Sync {
     fn reserve<'a>(&'a self, draft: &'a Draft, binding: &'a Arc<Binding>) -> Reserving<'a>;
 
     /// Takes over a publication's work, ordered by priority, capsule and action. Called in the bus's
-    /// order for each principal, before anybody is woken.
+    /// order for each principal, before anybody is woken, and while that order is held: it must not
+    /// publish or exchange gates itself.
     fn hand_over(&self, message: &Message, work: Vec<Assignment>);
 
     /// Hears of a binding that a publication did not reach: the fan-out cap came first

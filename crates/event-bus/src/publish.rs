@@ -1,9 +1,9 @@
 //! One publication: slots first, then its place in the order, then everyone, then the wake-ups.
 
-use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::MutexGuard;
 use smallvec::SmallVec;
 use tokio::time::Instant;
 
@@ -11,7 +11,7 @@ use crate::bindings::Bound;
 use crate::bus::{Bus, MAX_FAN_OUT, Shared};
 use crate::index::Found;
 use crate::interceptor::{Assignment, Binding, InterceptorSink, NoSlot};
-use crate::{Draft, Message};
+use crate::{Draft, Lane, Message, Slot};
 
 /// What a publication reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,14 +57,12 @@ impl Bus {
         still_admitted: impl Fn() -> Result<(), E>,
     ) -> Result<Report, Refused<E>> {
         let deadline = Instant::now() + wait;
-        let mut draft = draft;
         loop {
             let plan = self.shared.reserve(&draft, deadline).await?;
             still_admitted().map_err(Refused::NotAdmitted)?;
-            match self.shared.commit(draft, plan) {
-                Ok(report) => return Ok(report),
-                // Bindings changed since the slots were taken: take them anew.
-                Err(returned) => draft = returned,
+            // No turn: bindings changed since the slots were taken, so take them anew.
+            if let Some(turn) = self.shared.turn(draft.lane(), plan.epoch) {
+                return Ok(self.shared.commit(draft, plan, turn));
             }
         }
     }
@@ -72,12 +70,10 @@ impl Bus {
     /// Publishes for the host itself, at once. A handler without room is told through
     /// [`InterceptorSink::missed`]; everyone else gets the message.
     pub fn announce(&self, draft: Draft) -> Report {
-        let mut draft = draft;
         loop {
             let plan = self.shared.reserve_now(&draft);
-            match self.shared.commit(draft, plan) {
-                Ok(report) => return report,
-                Err(returned) => draft = returned,
+            if let Some(turn) = self.shared.turn(draft.lane(), plan.epoch) {
+                return self.shared.commit(draft, plan, turn);
             }
         }
     }
@@ -148,12 +144,12 @@ impl Shared {
         (Plan { epoch, missed, capped, ..Plan::default() }, targets)
     }
 
-    /// Delivers, or gives the draft back if the bindings changed since `plan` was made.
-    fn commit(&self, draft: Draft, plan: Plan) -> Result<Report, Draft> {
-        let order = self.order(draft.lane());
-        if self.bindings.epoch() != plan.epoch {
-            return Err(draft);
-        }
+    /// The lane's turn in the order, unless bindings changed after `epoch`.
+    fn turn(&self, lane: &Lane, epoch: u64) -> Option<MutexGuard<'_, ()>> {
+        self.order(lane).filter(|_| self.bindings.epoch() == epoch)
+    }
+
+    fn commit(&self, draft: Draft, plan: Plan, turn: MutexGuard<'_, ()>) -> Report {
         let Plan { mut work, missed, mut capped, refused, .. } = plan;
         work.retain(|assignment| assignment.binding.gate.is_open());
         let mut routes = self.index.find(draft.topic().as_str(), |route| route.admits(&draft));
@@ -176,14 +172,14 @@ impl Shared {
             }
             missed.iter().for_each(|(binding, why)| sink.missed(&message, binding, *why));
         }
-        drop(order);
+        drop(turn);
         asleep.iter().for_each(|place| {
             if let Some(route) = routes.get(*place) {
                 route.mailbox.wake();
             }
         });
         self.counters.add(delivered, evicted, capped);
-        Ok(Report { seq, delivered, handed_over, capped, refused })
+        Report { seq, delivered, handed_over, capped, refused }
     }
 }
 
@@ -202,16 +198,14 @@ fn fill(message: &Message, routes: &Found, room: usize) -> (SmallVec<[usize; 8]>
     (asleep, delivered, evicted)
 }
 
-fn wait_for_slot<'a>(
-    sink: &'a dyn InterceptorSink,
-    draft: &'a Draft,
-    binding: &'a Arc<Binding>,
+async fn wait_for_slot(
+    sink: &dyn InterceptorSink,
+    draft: &Draft,
+    binding: &Arc<Binding>,
     deadline: Instant,
-) -> impl Future<Output = Result<crate::Slot, NoSlot>> + 'a {
-    async move {
-        match tokio::time::timeout_at(deadline, sink.reserve(draft, binding)).await {
-            Ok(slot) => slot,
-            Err(_elapsed) => Err(NoSlot::Full),
-        }
+) -> Result<Slot, NoSlot> {
+    match tokio::time::timeout_at(deadline, sink.reserve(draft, binding)).await {
+        Ok(slot) => slot,
+        Err(_elapsed) => Err(NoSlot::Full),
     }
 }

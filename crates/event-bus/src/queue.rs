@@ -167,7 +167,7 @@ impl Queue {
             if fifo.shortfall() == 0 {
                 return Some(lane);
             }
-            self.to_the_back(&lane);
+            self.send_back(&lane);
         }
         // Every head is larger than its deficit: as many whole rounds at once as let one be served.
         let rounds = self.lanes.values().map(|fifo| fifo.shortfall().div_ceil(quantum)).min()?;
@@ -198,11 +198,11 @@ impl Queue {
             bytes += size;
             served.extend(self.pop(lane));
         }
-        self.to_the_back(lane);
+        self.send_back(lane);
         served
     }
 
-    fn to_the_back(&mut self, lane: &Lane) {
+    fn send_back(&mut self, lane: &Lane) {
         if let Some(fifo) = self.lanes.get_mut(lane) {
             self.rotation.remove(&fifo.turn);
             self.turns += 1;

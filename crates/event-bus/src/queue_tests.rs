@@ -178,3 +178,31 @@ fn a_head_larger_than_many_quanta_is_served_in_one_drain() {
     }
     assert_eq!(queue.len(), 0);
 }
+
+#[test]
+fn a_turn_that_the_message_cap_ends_saves_up_at_most_one_quantum() {
+    let mut queue = unbounded();
+    // Ten turns of tiny messages that use almost nothing of their share, a few more so that the lane
+    // never empties, then equally large ones.
+    for seq in 0..2_570 {
+        queue.push(message("alice", 2, seq));
+    }
+    for _ in 0..400 {
+        queue.push(message("bob", 100_000, 0));
+    }
+    for _ in 0..20 {
+        queue.drain();
+    }
+    for _ in 0..300 {
+        queue.push(message("alice", 100_000, 0));
+    }
+    let mut bytes: HashMap<Lane, usize> = HashMap::new();
+    for _ in 0..20 {
+        for drained in queue.drain().messages {
+            *bytes.entry(drained.lane().clone()).or_default() += drained.size();
+        }
+    }
+    let share = |name: &str| *bytes.get(&Lane::Of(Principal::parse(name).unwrap())).unwrap();
+    let (alice, bob) = (share("alice"), share("bob"));
+    assert!(alice.abs_diff(bob) <= 524_288 + 100_000, "alice {alice} bob {bob}");
+}

@@ -1,5 +1,4 @@
 //! Slots before delivery: all or nothing, in order, within a deadline, and never in a circle.
-#![expect(clippy::unwrap_used, reason = "a test that cannot set up must fail")]
 
 mod common;
 
@@ -198,7 +197,8 @@ async fn while_generations_change_each_event_reaches_exactly_one_handler() {
         })
     };
     let mut gates = (from, to);
-    while !publisher.is_finished() {
+    // A bounded number: each change sends a publish that is under way back to its slots.
+    for _ in 0..500 {
         bus.exchange(&gates.0, &gates.1);
         std::mem::swap(&mut gates.0, &mut gates.1);
         tokio::task::yield_now().await;

@@ -53,12 +53,10 @@ pub mod error;
 mod handler;
 pub mod limits;
 mod op_table;
-mod publishing;
-mod receiving;
+mod ops;
 mod reserved;
 mod resolver;
 mod stamp;
-mod subscribing;
 mod uplink;
 pub mod v1_0;
 
@@ -67,9 +65,9 @@ pub use ctx::{Ipc, IpcCtx, IpcCtxBuilder, IpcCtxView, IpcView, RecvIdle, Residen
 pub use error::Error;
 pub use handler::Handler;
 pub use op_table::{MAY_PUBLISH, MAY_PUBLISH_AS, MAY_SUBSCRIBE};
+pub use ops::Subscription;
 pub use reserved::ReservedTopics;
 pub use resolver::{ContextResolver, SameCapsule};
-pub use subscribing::Subscription;
 pub use uplink::{ActFor, InFlight, ProvenPeer, UplinkEvidence};
 
 #[cfg(doc)]

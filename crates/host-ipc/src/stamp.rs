@@ -8,8 +8,8 @@ use astrid_host_context::{Attribution, CallContext, CallKind, Principal, Provena
 pub(crate) fn inherited(call: &CallContext, own: &CallContext, topic: Topic, payload: Payload) -> Draft {
     let provenance = match call.caller().map(|caller| &caller.provenance) {
         Some(served) if served.attribution != Attribution::System => served.clone(),
-        Some(served) => Provenance { attribution: of_owner(own), ..served.clone() },
-        None => Provenance::of(of_owner(own)),
+        Some(served) => Provenance { attribution: of_runtime(call, own), ..served.clone() },
+        None => Provenance::of(of_runtime(call, own)),
     };
     // The context's principal differs from a claimed name exactly when the claim has no authority.
     let delegated = matches!(&provenance.attribution, Attribution::Claimed(p) if call.principal() == Some(p));
@@ -35,10 +35,12 @@ pub(crate) fn trail(call: &CallContext) -> Trail {
     }
 }
 
-/// A capsule that nobody owns speaks for nobody.
-pub(crate) fn of_owner(own: &CallContext) -> Attribution {
-    match own.principal() {
-        Some(owner) => Attribution::Verified(owner.clone()),
-        None => Attribution::Claimed(Principal::anonymous()),
+/// Whom a call speaks for that serves no guest's message: its principal, which is the owner's unless
+/// the kernel chose another; the owner, where the context is neutral. A capsule that nobody owns
+/// speaks for nobody.
+fn of_runtime(call: &CallContext, own: &CallContext) -> Attribution {
+    match call.principal().or(own.principal()) {
+        Some(principal) if !principal.is_anonymous() => Attribution::Verified(principal.clone()),
+        _ => Attribution::Claimed(Principal::anonymous()),
     }
 }

@@ -33,7 +33,7 @@ pub(crate) fn draft(name: &str, to: &str) -> Draft {
     draft_of(verified(name), to, "0")
 }
 
-pub async fn publish(bus: &Bus, draft: Draft) -> Result<Report, Refused<Infallible>> {
+pub(crate) async fn publish(bus: &Bus, draft: Draft) -> Result<Report, Refused<Infallible>> {
     bus.publish(draft, Duration::from_secs(1), || Ok(())).await
 }
 

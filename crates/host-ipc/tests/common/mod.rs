@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use astrid_event_bus::{Bus, Charset, Envelope, Message};
 use astrid_host_context::*;
-use astrid_host_io::{Io, IoCtx, IoCtxView, IoView};
+use astrid_host_io::{IoCtx, IoCtxView, IoView};
 use astrid_host_ipc::error::arms;
 use astrid_host_ipc::*;
 use astrid_host_testkit::Recorder;
@@ -117,6 +117,16 @@ impl Store {
         self.call.replace(call.cancellation(self.own.cancellation().child()).build());
     }
 
+    pub(crate) fn ipc(&mut self) -> IpcCtxView<'_> {
+        let host = HostCx { call: &mut self.call, services: &self.services, table: &mut self.table };
+        IpcCtxView { ctx: &mut self.ctx, host }
+    }
+
+    pub(crate) fn io(&mut self) -> IoCtxView<'_> {
+        let host = HostCx { call: &mut self.call, services: &self.services, table: &mut self.table };
+        IoCtxView { ctx: &mut self.io, host }
+    }
+
     pub(crate) fn outcomes(&self) -> Vec<Outcome> {
         self.recorder.audited().iter().map(|event| event.outcome).collect()
     }
@@ -134,20 +144,15 @@ impl HostContext for Store {
 
 impl IpcView for Store {
     fn ipc(&mut self) -> IpcCtxView<'_> {
-        let host = HostCx { call: &mut self.call, services: &self.services, table: &mut self.table };
-        IpcCtxView { ctx: &mut self.ctx, host }
+        Store::ipc(self)
     }
 }
 
 impl IoView for Store {
     fn io(&mut self) -> IoCtxView<'_> {
-        let host = HostCx { call: &mut self.call, services: &self.services, table: &mut self.table };
-        IoCtxView { ctx: &mut self.io, host }
+        Store::io(self)
     }
 }
-
-/// Only so that the marker is named where views are implemented.
-pub(crate) type _Io = Io;
 
 pub(crate) fn principal(name: &str) -> Principal {
     Principal::parse(name).unwrap()

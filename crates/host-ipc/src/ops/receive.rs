@@ -101,11 +101,11 @@ impl IpcCtxView<'_> {
             dropped = envelope.dropped,
             "received",
         );
-        if let Some(first) = envelope.messages.first() {
-            if self.host.call.kind() == CallKind::RunLoop {
-                let ctx = &*self.ctx;
-                self.host.call.adopt(next_call(&*ctx.resolver, &ctx.own, ctx.residency, first));
-            }
+        if let Some(first) = envelope.messages.first()
+            && self.host.call.kind() == CallKind::RunLoop
+        {
+            let ctx = &*self.ctx;
+            self.host.call.adopt(next_call(&*ctx.resolver, &ctx.own, ctx.residency, first));
         }
         Ok(envelope)
     }
