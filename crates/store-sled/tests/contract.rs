@@ -1,0 +1,13 @@
+//! The published backend suite on sled.
+#![expect(clippy::unwrap_used, reason = "a test that cannot set up must fail")]
+
+use std::sync::Arc;
+
+use astrid_host_kv::Store;
+use astrid_store_sled::{Options, SledStore};
+
+astrid_host_testkit::kv_contract!(|| async {
+    // Left for the system to clean up: the store outlives the closure.
+    let path = tempfile::tempdir().unwrap().keep();
+    Arc::new(SledStore::open(path, &Options::default()).unwrap()) as Arc<dyn Store>
+});
