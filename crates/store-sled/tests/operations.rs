@@ -1,5 +1,10 @@
 //! What operators meet: locks, formats, damage, full disks, back-ups, floods.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot set up must fail")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot set up must fail"
+)]
 
 use std::collections::HashSet;
 use std::os::unix::fs::PermissionsExt;
@@ -327,20 +332,19 @@ async fn a_flood_in_one_namespace_delays_another_by_a_group_at_most() {
             tasks.join_all().await;
         })
     };
-    let (mut waits, mut during) = (Vec::new(), 0);
-    for n in 0..60 {
+    let mut waits = Vec::new();
+    while !flood.is_finished() {
         let started = Instant::now();
-        set(&store, "calm", &format!("k{n}"), vec![1; 10]).await;
+        set(&store, "calm", &format!("k{}", waits.len() % 60), vec![1; 10]).await;
         waits.push(started.elapsed());
-        during += usize::from(!flood.is_finished());
     }
     flood.await.unwrap();
     waits.sort_unstable();
-    println!("set of 10 B during the flood: median {:?}, worst {:?}; {during} of 60", waits[30], waits[59]);
-    // The flood alone would be hundreds of groups. The contract's 50 ms is for NVMe and a release
-    // build; the bench prints it.
-    assert!(waits[30] < Duration::from_millis(250), "{waits:?}");
-    assert!(during > 30, "{during}: the flood was over too soon to mean anything");
+    let (median, late) = (waits[waits.len() / 2], waits[waits.len() * 99 / 100]);
+    println!("{} sets of 10 B during the flood: median {median:?}, p99 {late:?}", waits.len());
+    assert!(waits.len() >= 20, "{}: behind the flood, not beside it", waits.len());
+    // The contract's p99 of 50 ms is for NVMe; the median is what other users of this disk cannot spoil.
+    assert!(median < Duration::from_millis(50), "{median:?}");
     store.close().await;
 }
 
