@@ -59,7 +59,7 @@ async fn main() {
     };
     let call =
         CallContext::builder(scope.capsule.clone()).principal(scope.principal.clone().unwrap()).build();
-    let state = Mutex::new(State {
+    let state = tokio::sync::Mutex::new(State {
         call: CallSlot::new(call),
         services: HostServices::unrestricted(),
         table: ResourceTable::new(),
@@ -82,7 +82,7 @@ async fn main() {
     })
     .await;
     let view_set = best(|| async {
-        let mut state = state.lock();
+        let mut state = state.lock().await;
         for n in 0..CALLS {
             state.kv().set(key(n), value.clone()).await.unwrap();
         }
@@ -101,7 +101,7 @@ async fn main() {
     })
     .await;
     let view_get = best(|| async {
-        let mut state = state.lock();
+        let mut state = state.lock().await;
         for n in 0..CALLS {
             black_box(state.kv().get(key(n)).await.unwrap());
         }

@@ -34,8 +34,10 @@ pub(crate) enum Work {
         reply: Option<Reply<()>>,
     },
     /// Something that needs the tree to stand still.
-    Alone(Box<dyn FnOnce(Result<&Engine, StoreError>) + Send>),
+    Alone(Alone),
 }
+
+pub(crate) type Alone = Box<dyn FnOnce(Result<&Engine, StoreError>) + Send>;
 
 #[derive(Default)]
 pub(crate) struct Queue {
@@ -59,16 +61,17 @@ pub(crate) enum Next {
 }
 
 impl Queue {
-    /// Puts a job at the end of its namespace's line, or gives it back when the queue is closed.
-    pub(crate) fn push(&self, job: Job) -> Result<(), Job> {
+    /// Puts a job at the end of its namespace's line; false when the queue is closed, and the job is
+    /// dropped with its reply.
+    pub(crate) fn push(&self, job: Job) -> bool {
         let mut lines = self.lines.lock();
         if lines.closed {
-            return Err(job);
+            return false;
         }
         lines.add(job, VecDeque::push_back);
         drop(lines);
         self.filled.notify_one();
-        Ok(())
+        true
     }
 
     /// Puts a job that is not finished back before the others of its namespace, and its namespace at
@@ -148,7 +151,7 @@ mod tests {
     fn a_long_line_and_a_short_one_are_served_in_turn() {
         let (queue, namespaces) = (Queue::default(), Namespaces::default());
         for name in ["a", "a", "a", "b"] {
-            assert!(queue.push(job(&namespaces, name)).is_ok());
+            assert!(queue.push(job(&namespaces, name)));
         }
         let order: Vec<_> = std::iter::from_fn(|| match queue.next() {
             Next::Job(job) => Some(String::from_utf8_lossy(&job.namespace.name).into_owned()),
@@ -162,9 +165,9 @@ mod tests {
     #[test]
     fn a_closed_queue_takes_nothing_and_still_hands_out_what_it_has() {
         let (queue, namespaces) = (Queue::default(), Namespaces::default());
-        assert!(queue.push(job(&namespaces, "a")).is_ok());
+        assert!(queue.push(job(&namespaces, "a")));
         queue.close();
-        assert!(queue.push(job(&namespaces, "a")).is_err());
+        assert!(!queue.push(job(&namespaces, "a")));
         assert!(matches!(queue.wait(None), Next::Job(_)));
         assert!(matches!(queue.wait(None), Next::Closed));
     }

@@ -112,7 +112,7 @@ impl SledStore {
         for name in engine.dropping.read().iter() {
             let namespace = namespaces.named(name.clone());
             let job = Job { namespace, work: Work::Drop { begun: true, reply: None }, _space: None };
-            drop(shared.queue.push(job));
+            shared.queue.push(job);
         }
         let (end, ended) = watch::channel(());
         let writer = shared.clone();
@@ -175,8 +175,7 @@ impl SledStore {
         let all = self.space.clone().acquire_many_owned(kib).await.map_err(gone)?;
         let (reply, answer) = oneshot::channel();
         let job = Job { namespace, work: work(reply), _space: Some([own, all]) };
-        self.shared.queue.push(job).map_err(|_| self.shared.closed())?;
-        Ok(answer)
+        if self.shared.queue.push(job) { Ok(answer) } else { Err(self.shared.closed()) }
     }
 
     /// Runs `work` on the writer's thread, where nothing changes meanwhile.

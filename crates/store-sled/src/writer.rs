@@ -62,6 +62,7 @@ fn serve(shared: &Shared, engine: &Engine) -> Result<(), StoreError> {
         match shared.durability {
             Durability::Flushed => {
                 if let Err(error) = shared.stats.time_flush(|| engine.directory.flush()) {
+                    shared.fail(&error); // before anybody hears of it, so that the next call meets it
                     group.into_iter().for_each(|settled| settled.tell(Some(&error)));
                     return Err(error);
                 }
@@ -93,6 +94,7 @@ fn collect(shared: &Shared, engine: &Engine, first: Option<Job>) -> Result<Vec<S
         match perform(shared, engine, job) {
             Ok(settled) => group.push(settled),
             Err(error) => {
+                shared.fail(&error);
                 group.into_iter().for_each(|settled| settled.tell(Some(&error)));
                 return Err(error);
             }
@@ -121,6 +123,7 @@ fn perform(shared: &Shared, engine: &Engine, mut job: Job) -> Result<Settled, St
                 // What one row says wrongly concerns its key alone.
                 result @ (Ok(_) | Err(StoreError::Corrupt(_))) => Ok(Settled::Applied(reply, result)),
                 Err(error) => {
+                    shared.fail(&error);
                     let _gone = reply.send(Err(error.clone()));
                     Err(error)
                 }

@@ -1,5 +1,4 @@
 //! The published backend suite on sled.
-#![expect(clippy::unwrap_used, reason = "a test that cannot set up must fail")]
 
 use std::sync::Arc;
 

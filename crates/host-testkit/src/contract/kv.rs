@@ -123,8 +123,19 @@ impl Space {
     }
 
     pub(crate) async fn apply(&self, mutation: Mutation) -> Applied {
-        let terms = Terms::commit(self.limits);
+        self.with(Terms::commit(self.limits), mutation).await
+    }
+
+    pub(crate) async fn with(&self, terms: Terms, mutation: Mutation) -> Applied {
         self.store.apply(&self.scope, mutation, terms).await.unwrap().await.unwrap()
+    }
+
+    pub(crate) fn key(&self, text: &str) -> Key {
+        Key::parse(text).unwrap()
+    }
+
+    pub(crate) fn prefix(&self, text: &str) -> Prefix {
+        Prefix::parse(text).unwrap()
     }
 
     pub(crate) async fn set(&self, key: &str, value: impl AsRef<[u8]>) -> Applied {

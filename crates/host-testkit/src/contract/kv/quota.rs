@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use astrid_host_kv::{Applied, Key, Mutation, Prefix, Store, Terms, Value};
+use astrid_host_kv::{Applied, Mutation, Store, Terms, Value};
 
 use super::{DONE, Space};
 
@@ -71,9 +71,7 @@ pub async fn a_rehearsal_answers_and_changes_nothing(store: Arc<dyn Store>) {
     let space = Space::new(store);
     space.set("a", "1").await;
     let before = space.usage().await;
-    let (key, value) = (Key::parse("a"), Value::from_static(b"22"));
-    let Ok(key) = key else { unreachable!("a is a key") };
-    let Ok(prefix) = Prefix::parse("") else { unreachable!("a prefix may be empty") };
+    let (key, prefix, value) = (space.key("a"), space.prefix(""), Value::from_static(b"22"));
     let cas = |expected: &'static [u8]| Mutation::Cas {
         key: key.clone(),
         expected: Some(Value::from_static(expected)),
@@ -88,9 +86,7 @@ pub async fn a_rehearsal_answers_and_changes_nothing(store: Arc<dyn Store>) {
         (cas(b"2"), 100, Applied::Mismatch),
     ] {
         let terms = Terms { limits: space.limited(bytes, 10).limits, rehearse: true };
-        let receipt = space.store.apply(&space.scope, mutation, terms).await;
-        let Ok(receipt) = receipt else { panic!("{receipt:?}") };
-        assert!(receipt.await.is_ok_and(|applied| applied == outcome));
+        assert_eq!(space.with(terms, mutation).await, outcome);
     }
     assert_eq!(space.get("a").await.as_deref(), Some(&b"1"[..]));
     assert_eq!(space.usage().await, before);
