@@ -1,8 +1,8 @@
 //! One mutation as one atomic batch: compare, check limits, change rows and usage. Writer thread only.
 
 use astrid_host_kv::{Applied, Limits, Mutation, StoreError, Terms, Usage};
-use sled::Batch;
 
+use crate::changes::Changes;
 use crate::directory::store_error;
 use crate::engine::Engine;
 use crate::layout::{self, CHUNK, Header};
@@ -19,27 +19,30 @@ impl Engine {
         mutation: &Mutation,
         terms: Terms,
     ) -> Result<Applied, StoreError> {
-        let mut batch = Batch::default();
+        let mut changes = Changes::default();
         let name = &*namespace.name;
         let before = self.usage_of(name)?;
         let (applied, after) = match mutation {
             Mutation::Set { key, value } => {
-                self.store(&mut batch, name, key.as_str().as_bytes(), value, (before, terms.limits))?
+                self.store(&mut changes, name, key.as_str().as_bytes(), value, (before, terms.limits))?
             }
             Mutation::Cas { key, expected, new } => {
                 let key = key.as_str().as_bytes();
                 if self.value(name, key)?.as_deref() == expected.as_deref() {
-                    self.store(&mut batch, name, key, new, (before, terms.limits))?
+                    self.store(&mut changes, name, key, new, (before, terms.limits))?
                 } else {
                     (Applied::Mismatch, before)
                 }
             }
-            Mutation::Delete { key } => self.delete(&mut batch, name, key.as_str().as_bytes(), before)?,
-            Mutation::Clear { prefix } => self.clear(&mut batch, name, prefix.as_str().as_bytes(), before)?,
+            Mutation::Delete { key } => self.delete(&mut changes, name, key.as_str().as_bytes(), before)?,
+            Mutation::Clear { prefix } => {
+                self.clear(&mut changes, name, prefix.as_str().as_bytes(), before)?
+            }
         };
-        let changes = !matches!(applied, Applied::Mismatch | Applied::OverQuota | Applied::Done(0));
-        if changes && !terms.rehearse {
-            batch.insert(layout::usage_row(name), layout::encode_usage(after));
+        let effective = !matches!(applied, Applied::Mismatch | Applied::OverQuota | Applied::Done(0));
+        if effective && !terms.rehearse {
+            changes.insert(layout::usage_row(name), layout::encode_usage(after));
+            let batch = changes.into_batch(self.tree())?;
             let _exclusive = namespace.rows.write();
             self.tree().apply_batch(batch).map_err(in_doubt)?;
         }
@@ -48,7 +51,7 @@ impl Engine {
 
     fn store(
         &self,
-        batch: &mut Batch,
+        changes: &mut Changes,
         namespace: &[u8],
         key: &[u8],
         value: &[u8],
@@ -64,21 +67,21 @@ impl Engine {
         if !before.may_become(after, limits) {
             return Ok((Applied::OverQuota, before));
         }
-        let generation = self.remove_chunks(batch, namespace, key, old.as_deref())?.saturating_add(1);
+        let generation = self.remove_chunks(changes, namespace, key, old.as_deref())?.saturating_add(1);
         let header = Header::of(value, generation);
         if !header.is_inline() {
             let chunks = layout::chunks_of(namespace, key);
             for (number, chunk) in (0..).zip(value.chunks(CHUNK)) {
-                batch.insert(layout::chunk_row(&chunks, generation, number), chunk);
+                changes.insert(layout::chunk_row(&chunks, generation, number), chunk.to_vec());
             }
         }
-        batch.insert(row, header.encode(value));
+        changes.insert(row, header.encode(value));
         Ok((Applied::Done(1), after))
     }
 
     fn delete(
         &self,
-        batch: &mut Batch,
+        changes: &mut Changes,
         namespace: &[u8],
         key: &[u8],
         before: Usage,
@@ -88,14 +91,14 @@ impl Engine {
             return Ok((Applied::Done(0), before));
         };
         let charged = Header::decode(&old).map_or(0, |(header, _)| header.len());
-        self.remove_chunks(batch, namespace, key, Some(&old))?;
-        batch.remove(row);
+        self.remove_chunks(changes, namespace, key, Some(&old))?;
+        changes.remove(row);
         Ok((Applied::Done(1), before.replaced(Some(size(key, charged)), None)))
     }
 
     fn clear(
         &self,
-        batch: &mut Batch,
+        changes: &mut Changes,
         namespace: &[u8],
         prefix: &[u8],
         before: Usage,
@@ -105,10 +108,10 @@ impl Engine {
             let (row, old) = row.map_err(store_error)?;
             let key = layout::parse_key_row(&row).map_or(&[][..], |(_, key)| key);
             let charged = Header::decode(&old).map_or(0, |(header, _)| header.len());
-            self.remove_chunks(batch, namespace, key, Some(&old))?;
+            self.remove_chunks(changes, namespace, key, Some(&old))?;
             after = after.replaced(Some(size(key, charged)), None);
             count += 1;
-            batch.remove(row);
+            changes.remove(row.to_vec());
         }
         Ok((Applied::Done(count), after))
     }
@@ -116,7 +119,7 @@ impl Engine {
     /// Takes the chunks of the present value out, and says its generation.
     fn remove_chunks(
         &self,
-        batch: &mut Batch,
+        changes: &mut Changes,
         namespace: &[u8],
         key: &[u8],
         old: Option<&[u8]>,
@@ -125,7 +128,7 @@ impl Engine {
         let chunks = layout::chunks_of(namespace, key);
         if let Some((header, _)) = Header::decode(old) {
             for number in 0..header.chunks() {
-                batch.remove(layout::chunk_row(&chunks, header.generation, number));
+                changes.remove(layout::chunk_row(&chunks, header.generation, number));
             }
             return Ok(header.generation);
         }
@@ -135,7 +138,7 @@ impl Engine {
             if let Some((_, _, generation, _)) = layout::parse_chunk_row(&row) {
                 newest = newest.max(generation);
             }
-            batch.remove(row);
+            changes.remove(row.to_vec());
         }
         Ok(newest)
     }
@@ -152,15 +155,15 @@ impl Engine {
     /// tombstone goes in a batch of its own, after all rows are gone.
     pub(crate) fn drop_step(&self, namespace: &Namespace) -> Result<bool, StoreError> {
         let name = &*namespace.name;
-        let mut batch = Batch::default();
+        let mut changes = Changes::default();
         let rows = [b'k', b'c'].map(|kind| self.tree().scan_prefix(layout::rows_of(kind, name)).keys());
         let mut found = 0;
         for row in rows.into_iter().flatten().take(DROP_STEP) {
-            batch.remove(row.map_err(store_error)?);
+            changes.remove(row.map_err(store_error)?.to_vec());
             found += 1;
         }
-        batch.remove(layout::usage_row(name));
-        self.tree().apply_batch(batch).map_err(store_error)?;
+        changes.remove(layout::usage_row(name));
+        self.tree().apply_batch(changes.into_batch(self.tree())?).map_err(in_doubt)?;
         if found == DROP_STEP {
             return Ok(false);
         }

@@ -249,6 +249,7 @@ async fn a_child_works_until_it_is_killed() {
             }
         });
     }
+    say("try clear");
     apply(&store, "clears", Mutation::Clear { prefix: Prefix::parse("").unwrap() }).await;
     say("ack clear");
     loop {

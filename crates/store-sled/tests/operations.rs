@@ -178,6 +178,60 @@ async fn a_flipped_bit_in_a_chunk_concerns_its_key_alone_and_a_set_repairs_it() 
     store.close().await;
 }
 
+// kv case 40, in the file itself
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_flipped_bit_in_the_file_is_an_error_and_never_wrong_bytes() {
+    let value = |n: usize| format!("value-{n:05}-").repeat(1200).into_bytes();
+    let (mut refused, mut damaged) = (0, 0);
+    for target in [3, 20, 40, 60] {
+        let at = directory();
+        let store = open(at.path());
+        for n in 0..80 {
+            set(&store, "a", &format!("k{n}"), value(n)).await;
+        }
+        store.close().await;
+        drop(store);
+        open(at.path()).close().await;
+        flip_in_file(&at.path().join("tree/db"), format!("value-{target:05}-").repeat(3).as_bytes());
+        let Ok(store) = SledStore::open(at.path(), &Options::default()) else {
+            refused += 1;
+            continue;
+        };
+        let mut corrupt = 0;
+        for n in 0..80 {
+            match get(&store, "a", &format!("k{n}")).await {
+                Ok(found) => assert_eq!(found.unwrap(), value(n), "{n}"),
+                Err(StoreError::Corrupt(_)) => corrupt += 1,
+                Err(other) => panic!("{other}"),
+            }
+        }
+        damaged += corrupt;
+        assert!(corrupt <= 16, "{corrupt}");
+        // One key's damage fails its own mutations, not the store.
+        drop(try_set(&store, "a", &format!("k{target}"), value(1)).await);
+        set(&store, "b", "k", vec![1]).await;
+        assert_eq!(store.stats().failed, None);
+        store.close().await;
+    }
+    println!("{refused} of 4 openings refused, {damaged} damaged keys in the others");
+    assert!(refused + damaged > 0, "no flip met anything that lives");
+}
+
+fn flip_in_file(path: &Path, pattern: &[u8]) {
+    let mut data = std::fs::read(path).unwrap();
+    let hits: Vec<usize> =
+        data.windows(pattern.len()).enumerate().filter(|(_, w)| *w == pattern).map(|(at, _)| at).collect();
+    // Every copy, dead or alive, once each: repeats of the pattern lie closer than a kilobyte.
+    let mut last = None;
+    for at in hits {
+        if last.is_none_or(|last| at > last + 1000) {
+            data[at] ^= 1;
+        }
+        last = Some(at);
+    }
+    std::fs::write(path, data).unwrap();
+}
+
 fn flip_a_bit(store: &Path, name: &[u8]) {
     let tree = sled::Config::new().path(store.join("tree")).segment_size(2 << 20).open().unwrap();
     let rows = [b"calice:capsule:a\0", name, b"\0"].concat();
