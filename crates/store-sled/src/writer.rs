@@ -17,6 +17,10 @@ const GROUP_JOBS: usize = 256;
 const GROUP_BYTES: usize = 4 << 20;
 const GROUP_TIME: Duration = Duration::from_millis(2);
 
+/// How long a group that is smaller than the one before waits for each next job: those just answered
+/// need a moment to come back, and one fsync for all of them is worth it. A lone writer never waits.
+const LULL: Duration = Duration::from_micros(60);
+
 /// With relaxed durability a flush follows the first unflushed change after this long: half of the
 /// exposure that is promised, which leaves as much for the flush itself.
 const RELAXED_FLUSH: Duration = Duration::from_millis(50);
@@ -50,7 +54,7 @@ pub(crate) fn run(shared: &Arc<Shared>, engine: Arc<Engine>) {
 }
 
 fn serve(shared: &Shared, engine: &Engine) -> Result<(), StoreError> {
-    let mut unflushed: Option<Instant> = None;
+    let (mut unflushed, mut usual) = (None::<Instant>, 0);
     loop {
         let patience = unflushed.map(|since| RELAXED_FLUSH.saturating_sub(since.elapsed()));
         let first = match shared.queue.wait(patience) {
@@ -58,7 +62,8 @@ fn serve(shared: &Shared, engine: &Engine) -> Result<(), StoreError> {
             Next::Idle => None,
             Next::Closed => return Ok(()),
         };
-        let group = collect(shared, engine, first)?;
+        let group = collect(shared, engine, first, usual)?;
+        usual = group.len();
         match shared.durability {
             Durability::Flushed => {
                 if let Err(error) = shared.stats.time_flush(|| engine.directory.flush()) {
@@ -86,7 +91,12 @@ fn serve(shared: &Shared, engine: &Engine) -> Result<(), StoreError> {
 
 /// Applies jobs until the group is full. On a failure that leaves the tree in doubt everybody of the
 /// group is told of it, and nobody of a success that was never flushed.
-fn collect(shared: &Shared, engine: &Engine, first: Option<Job>) -> Result<Vec<Settled>, StoreError> {
+fn collect(
+    shared: &Shared,
+    engine: &Engine,
+    first: Option<Job>,
+    usual: usize,
+) -> Result<Vec<Settled>, StoreError> {
     let (mut group, mut bytes, started) = (Vec::new(), 0, Instant::now());
     let mut next = first;
     while let Some(job) = next {
@@ -100,13 +110,15 @@ fn collect(shared: &Shared, engine: &Engine, first: Option<Job>) -> Result<Vec<S
             }
         }
         let full = group.len() >= GROUP_JOBS || bytes >= GROUP_BYTES || started.elapsed() >= GROUP_TIME;
-        next = match (full, shared.queue.next()) {
-            (false, Next::Job(job)) => Some(job),
-            (true, Next::Job(job)) => {
-                shared.queue.resume(job);
-                None
-            }
-            (_, Next::Idle | Next::Closed) => None,
+        // A job taken and put back would lose its turn, so a full group takes none.
+        let waiting = match (full, group.len() < usual) {
+            (true, _) => Next::Idle,
+            (false, true) => shared.queue.wait(Some(LULL)),
+            (false, false) => shared.queue.next(),
+        };
+        next = match waiting {
+            Next::Job(job) => Some(job),
+            Next::Idle | Next::Closed => None,
         };
     }
     Ok(group)

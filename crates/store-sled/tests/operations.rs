@@ -392,8 +392,8 @@ async fn a_flood_in_one_namespace_delays_another_by_a_group_at_most() {
     let (median, late) = (waits[waits.len() / 2], waits[waits.len() * 99 / 100]);
     println!("{} sets of 10 B during the flood: median {median:?}, p99 {late:?}", waits.len());
     assert!(waits.len() >= 20, "{}: behind the flood, not beside it", waits.len());
-    // The contract's p99 of 50 ms is for NVMe; the median is what other users of this disk cannot spoil.
-    assert!(median < Duration::from_millis(50), "{median:?}");
+    // The contract's p99 of 50 ms is for NVMe and nobody else on the machine; a lost turn costs seconds.
+    assert!(median < Duration::from_millis(100) && late < Duration::from_millis(500), "{median:?} {late:?}");
     store.close().await;
 }
 
