@@ -1,8 +1,10 @@
-//! One mutation as one atomic batch: compare, check limits, change rows and usage. Writer thread only.
+//! What one mutation changes: compare, check limits, collect rows and usage. Writer thread only.
+
+use std::sync::Arc;
 
 use astrid_host_kv::{Applied, Limits, Mutation, StoreError, Terms, Usage};
 
-use crate::changes::Changes;
+use crate::changes::{Changes, Pending, in_doubt};
 use crate::directory::store_error;
 use crate::engine::Engine;
 use crate::layout::{self, CHUNK, Header};
@@ -12,16 +14,29 @@ use crate::namespace::Namespace;
 const DROP_STEP: usize = 512;
 
 impl Engine {
-    /// Applies without flushing.
+    /// Decides on one mutation and adds its changes to what is pending.
     pub(crate) fn apply(
         &self,
-        namespace: &Namespace,
+        pending: &mut Pending,
+        namespace: &Arc<Namespace>,
         mutation: &Mutation,
         terms: Terms,
     ) -> Result<Applied, StoreError> {
-        let mut changes = Changes::default();
         let name = &*namespace.name;
-        let before = self.usage_of(name)?;
+        let key_row = match mutation {
+            Mutation::Set { key, .. } | Mutation::Cas { key, .. } | Mutation::Delete { key } => {
+                Some(layout::key_row(name, key.as_str().as_bytes()))
+            }
+            Mutation::Clear { .. } => None,
+        };
+        if pending.holds(name, key_row.as_deref()) {
+            self.seal(pending)?;
+        }
+        let before = match pending.usage(name) {
+            Some(usage) => usage,
+            None => self.usage_of(name)?,
+        };
+        let mut changes = Changes::default();
         let (applied, after) = match mutation {
             Mutation::Set { key, value } => {
                 self.store(&mut changes, name, key.as_str().as_bytes(), value, (before, terms.limits))?
@@ -42,9 +57,12 @@ impl Engine {
         let effective = !matches!(applied, Applied::Mismatch | Applied::OverQuota | Applied::Done(0));
         if effective && !terms.rehearse {
             changes.insert(layout::usage_row(name), layout::encode_usage(after));
-            let batch = changes.into_batch(self.tree())?;
-            let _exclusive = namespace.rows.write();
-            self.tree().apply_batch(batch).map_err(in_doubt)?;
+            changes.check(self.tree())?;
+            let many_keys = key_row.is_none();
+            pending.add(namespace, key_row, changes, after);
+            if many_keys {
+                self.seal(pending)?; // which keys it changed is not written down
+            }
         }
         Ok(applied)
     }
@@ -163,7 +181,7 @@ impl Engine {
             found += 1;
         }
         changes.remove(layout::usage_row(name));
-        self.tree().apply_batch(changes.into_batch(self.tree())?).map_err(in_doubt)?;
+        self.tree().apply_batch(changes.into_batch()).map_err(in_doubt)?;
         if found == DROP_STEP {
             return Ok(false);
         }
@@ -173,15 +191,6 @@ impl Engine {
         let _exclusive = namespace.rows.write();
         self.dropping.write().remove(&namespace.name);
         Ok(true)
-    }
-}
-
-/// A batch that failed on its way may be in memory in part, whatever the reason: nothing of it may be
-/// taken for one row's damage.
-fn in_doubt(error: sled::Error) -> StoreError {
-    match store_error(error) {
-        StoreError::Corrupt(what) => StoreError::Closed(format!("a batch failed on {what}")),
-        other => other,
     }
 }
 

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use astrid_host_kv::{Applied, Mutation, StoreError};
 
+use crate::changes::Pending;
 use crate::engine::Engine;
 use crate::queue::{Job, Next, Reply, Work};
 use crate::{Durability, Shared};
@@ -67,9 +68,7 @@ fn serve(shared: &Shared, engine: &Engine) -> Result<(), StoreError> {
         match shared.durability {
             Durability::Flushed => {
                 if let Err(error) = shared.stats.time_flush(|| engine.directory.flush()) {
-                    shared.fail(&error); // before anybody hears of it, so that the next call meets it
-                    group.into_iter().for_each(|settled| settled.tell(Some(&error)));
-                    return Err(error);
+                    return Err(give_up(shared, group, error));
                 }
                 shared.stats.group(group.len());
                 group.into_iter().for_each(|settled| settled.tell(None));
@@ -98,16 +97,13 @@ fn collect(
     usual: usize,
 ) -> Result<Vec<Settled>, StoreError> {
     let (mut group, mut bytes, started) = (Vec::new(), 0, Instant::now());
+    let mut pending = Pending::default();
     let mut next = first;
     while let Some(job) = next {
         bytes += job.payload();
-        match perform(shared, engine, job) {
+        match perform(shared, engine, &mut pending, job) {
             Ok(settled) => group.push(settled),
-            Err(error) => {
-                shared.fail(&error);
-                group.into_iter().for_each(|settled| settled.tell(Some(&error)));
-                return Err(error);
-            }
+            Err(error) => return Err(give_up(shared, group, error)),
         }
         let full = group.len() >= GROUP_JOBS || bytes >= GROUP_BYTES || started.elapsed() >= GROUP_TIME;
         // A job taken and put back would lose its turn, so a full group takes none.
@@ -121,17 +117,35 @@ fn collect(
             Next::Idle | Next::Closed => None,
         };
     }
-    Ok(group)
+    match engine.seal(&mut pending) {
+        Ok(()) => Ok(group),
+        Err(error) => Err(give_up(shared, group, error)),
+    }
 }
 
-fn perform(shared: &Shared, engine: &Engine, mut job: Job) -> Result<Settled, StoreError> {
+/// Fails the store before anybody hears of it, so that whoever does meets it at the next call too.
+fn give_up(shared: &Shared, group: Vec<Settled>, error: StoreError) -> StoreError {
+    shared.fail(&error);
+    group.into_iter().for_each(|settled| settled.tell(Some(&error)));
+    error
+}
+
+fn perform(
+    shared: &Shared,
+    engine: &Engine,
+    pending: &mut Pending,
+    mut job: Job,
+) -> Result<Settled, StoreError> {
+    if !matches!(job.work, Work::Apply { .. }) {
+        engine.seal(pending)?;
+    }
     if matches!(job.work, Work::Apply { .. }) && engine.is_dropping(&job.namespace) {
         // A drop that a crash interrupted, and the namespace is wanted again: finish it first.
         while !engine.drop_step(&job.namespace)? {}
     }
     match job.work {
         Work::Apply { mutation, terms, reply } => {
-            match engine.apply(&job.namespace, &mutation, terms) {
+            match engine.apply(pending, &job.namespace, &mutation, terms) {
                 // What one row says wrongly concerns its key alone.
                 result @ (Ok(_) | Err(StoreError::Corrupt(_))) => Ok(Settled::Applied(reply, result)),
                 Err(error) => {

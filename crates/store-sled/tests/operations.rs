@@ -225,7 +225,7 @@ fn flip_in_file(path: &Path, pattern: &[u8]) {
     let mut last = None;
     for at in hits {
         if last.is_none_or(|last| at > last + 1000) {
-            data[at] ^= 1;
+            *data.get_mut(at).unwrap() ^= 1;
         }
         last = Some(at);
     }
