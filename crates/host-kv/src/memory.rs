@@ -125,18 +125,16 @@ impl Namespace {
     }
 
     fn clear(&mut self, prefix: &Prefix, rehearse: bool) -> Applied {
-        let matching = |(key, value): (&String, &Value)| prefix.matches(key).then(|| size(key, value));
         let from = (Bound::Included(prefix.as_str()), Bound::Unbounded);
-        let sizes = self.rows.range::<str, _>(from).map_while(matching);
-        let (count, next) =
-            sizes.fold((0, self.usage), |(count, usage), old| (count + 1, usage.replaced(Some(old), None)));
+        let matching = self.rows.range::<str, _>(from).map(|(key, _)| key);
+        let keys: Vec<String> = matching.take_while(|key| prefix.matches(key)).cloned().collect();
         if !rehearse {
-            let mut tail = self.rows.split_off(prefix.as_str());
-            tail.retain(|key, _| !prefix.matches(key));
-            self.rows.append(&mut tail);
-            self.usage = next;
+            for key in &keys {
+                let old = self.rows.remove(key).map(|value| size(key, &value));
+                self.usage = self.usage.replaced(old, None);
+            }
         }
-        Applied::Done(count)
+        Applied::Done(u64::try_from(keys.len()).unwrap_or(u64::MAX))
     }
 }
 
