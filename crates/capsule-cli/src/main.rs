@@ -1,7 +1,8 @@
-//! `capsule`: makes, builds, inspects and checks capsules.
+//! `capsule`: makes, builds, inspects, checks and runs capsules.
 //!
 //! Every command is one file in `commands/`; what more than one of them needs is a plain function in a module beside
-//! it. A command ends with 0, with 1 when something it was given or found is wrong, with 2 when the command line is.
+//! it. A command ends with 0, with 1 when something it was given or found is wrong, with 2 when the command line is; `run` ends with 3
+//! when what it waits for did not come.
 
 mod build;
 mod capsule;
@@ -14,6 +15,7 @@ mod meta;
 mod output;
 mod progress;
 mod report;
+mod run;
 mod template;
 mod usage;
 
@@ -27,7 +29,7 @@ fn main() -> ExitCode {
         Err(error) => return usage::report(&error),
     };
     match cli.command.run() {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             output::errors(&error);
             ExitCode::from(error::FAILED)

@@ -45,6 +45,17 @@ pub(crate) fn warning(line: impl Display) {
     headed(WARNING, "warning", line);
 }
 
+/// Writes how a capsule is doing to stderr.
+pub(crate) fn state(capsule: &str, state: &str, detail: &str) {
+    let style = if state == "ready" { GOOD } else { WARNING };
+    let _ = writeln!(anstream::stderr().lock(), "{capsule} {style}{state}{style:#} {FAINT}{detail}{FAINT:#}");
+}
+
+/// Writes one line for a program to stderr.
+pub(crate) fn diagnostic(line: &str) {
+    let _ = writeln!(anstream::stderr().lock(), "{line}");
+}
+
 /// Passes the output of a program that failed on to stderr.
 pub(crate) fn pass_on(foreign: &str) {
     // Nobody is left to tell when stderr is gone.

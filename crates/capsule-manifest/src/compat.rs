@@ -34,11 +34,7 @@ impl CompatVersion {
     }
 
     fn matches(requirement: &VersionReq, mut version: Version) -> bool {
-        if requirement
-            .comparators
-            .iter()
-            .all(|comparator| comparator.pre.is_empty())
-        {
+        if requirement.comparators.iter().all(|comparator| comparator.pre.is_empty()) {
             version.pre = semver::Prerelease::EMPTY;
         }
         requirement.matches(&version)
@@ -52,10 +48,7 @@ impl std::fmt::Display for CompatVersion {
 }
 
 /// Reads and checks the `astrid-version` of `table`.
-pub(crate) fn check(
-    table: Option<&Cursor<'_>>,
-    sink: &mut Sink<'_>,
-) -> Result<Option<VersionReq>, Faulted> {
+pub(crate) fn check(table: Option<&Cursor<'_>>, sink: &mut Sink<'_>) -> Result<Option<VersionReq>, Faulted> {
     let Some(found) = table.and_then(|table| table.get("astrid-version")) else {
         return Ok(None);
     };
@@ -72,8 +65,7 @@ pub(crate) fn check(
     if CompatVersion::satisfies(&requirement) {
         return Ok(Some(requirement));
     }
-    let problem =
-        format!("needs astrid-version {requirement}, this runtime provides {CompatVersion}");
+    let problem = format!("needs astrid-version {requirement}, this runtime provides {CompatVersion}");
     Err(sink.fault(&found, Code::IncompatibleRuntime, problem, ""))
 }
 
@@ -84,8 +76,7 @@ mod tests {
     #[test]
     fn a_requirement_without_pre_release_ignores_the_pre_release_of_the_runtime() {
         let candidate = Version::parse("0.10.4-rc.1").unwrap();
-        let matches =
-            |text| CompatVersion::matches(&VersionReq::parse(text).unwrap(), candidate.clone());
+        let matches = |text| CompatVersion::matches(&VersionReq::parse(text).unwrap(), candidate.clone());
         assert!(matches(">=0.10.1"));
         assert!(matches("=0.10.4"));
         assert!(matches("=0.10.4-rc.1"));

@@ -22,10 +22,7 @@ enum Segment<'t> {
 
 impl<'t> KeyPath<'t> {
     fn push(&self, segment: Segment<'t>) -> Self {
-        Self(Some(Rc::new(Step {
-            parent: self.clone(),
-            segment,
-        })))
+        Self(Some(Rc::new(Step { parent: self.clone(), segment })))
     }
 
     /// The path of `key` below this one, whether or not the key exists.
@@ -62,10 +59,7 @@ impl fmt::Display for KeyPath<'_> {
 }
 
 fn is_bare(key: &str) -> bool {
-    !key.is_empty()
-        && key
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-')
+    !key.is_empty() && key.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-')
 }
 
 /// A value of the document with its path. The readers behind the schema check use the typed getters, which answer
@@ -79,18 +73,12 @@ pub(crate) struct Cursor<'t> {
 
 impl<'t> Cursor<'t> {
     pub(crate) fn root(node: &'t Node) -> Self {
-        Self {
-            path: KeyPath::default(),
-            node,
-            key_at: node.at,
-        }
+        Self { path: KeyPath::default(), node, key_at: node.at }
     }
 
     pub(crate) fn get(&self, key: &str) -> Option<Self> {
         match &self.node.data {
-            Data::Table(entries) => entries
-                .get_key_value(key)
-                .map(|(name, entry)| self.below(name, entry)),
+            Data::Table(entries) => entries.get_key_value(key).map(|(name, entry)| self.below(name, entry)),
             _ => None,
         }
     }
@@ -113,10 +101,7 @@ impl<'t> Cursor<'t> {
             _ => None,
         };
         let here = self.clone();
-        table
-            .into_iter()
-            .flatten()
-            .map(move |(name, entry)| (name.as_str(), here.below(name, entry)))
+        table.into_iter().flatten().map(move |(name, entry)| (name.as_str(), here.below(name, entry)))
     }
 
     /// The elements of an array; a table counts as an array of itself, the legacy spelling of `[component]`.
@@ -135,9 +120,7 @@ impl<'t> Cursor<'t> {
 
     /// The elements of the array of tables at `key`.
     pub(crate) fn tables(&self, key: &str) -> Vec<Self> {
-        self.get(key)
-            .map(|found| found.elements())
-            .unwrap_or_default()
+        self.get(key).map(|found| found.elements()).unwrap_or_default()
     }
 
     pub(crate) fn text(&self) -> Option<&'t str> {
@@ -172,25 +155,15 @@ impl<'t> Cursor<'t> {
 
     /// The strings of the array at `key`, each with its place.
     pub(crate) fn texts_at(&self, key: &str) -> Vec<(&'t str, Self)> {
-        self.tables(key)
-            .into_iter()
-            .filter_map(|element| Some((element.text()?, element)))
-            .collect()
+        self.tables(key).into_iter().filter_map(|element| Some((element.text()?, element))).collect()
     }
 
     /// The strings of the array at `key`.
     pub(crate) fn strings_at(&self, key: &str) -> Vec<String> {
-        self.texts_at(key)
-            .into_iter()
-            .map(|(text, _)| text.to_owned())
-            .collect()
+        self.texts_at(key).into_iter().map(|(text, _)| text.to_owned()).collect()
     }
 
     fn below(&self, name: &'t str, entry: &'t Entry) -> Self {
-        Self {
-            path: self.path.key(name),
-            node: &entry.node,
-            key_at: entry.key_at,
-        }
+        Self { path: self.path.key(name), node: &entry.node, key_at: entry.key_at }
     }
 }

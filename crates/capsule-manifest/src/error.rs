@@ -118,32 +118,12 @@ impl fmt::Display for ManifestWarning {
 
 impl From<ManifestWarning> for ManifestFault {
     fn from(warning: ManifestWarning) -> Self {
-        let ManifestWarning {
-            path,
-            key,
-            line,
-            column,
-            code,
-            message,
-        } = warning;
-        Self {
-            path,
-            key,
-            line,
-            column,
-            code,
-            problem: message,
-            allowed: None,
-        }
+        let ManifestWarning { path, key, line, column, code, message } = warning;
+        Self { path, key, line, column, code, problem: message, allowed: None }
     }
 }
 
-fn place(
-    f: &mut fmt::Formatter<'_>,
-    path: &Path,
-    line: Option<usize>,
-    column: Option<usize>,
-) -> fmt::Result {
+fn place(f: &mut fmt::Formatter<'_>, path: &Path, line: Option<usize>, column: Option<usize>) -> fmt::Result {
     write!(f, "{}:", path.display())?;
     if let Some(line) = line {
         write!(f, "{line}:")?;
@@ -155,9 +135,5 @@ fn place(
 }
 
 fn lines(faults: &[ManifestFault]) -> String {
-    faults
-        .iter()
-        .map(ToString::to_string)
-        .collect::<Vec<_>>()
-        .join("\n")
+    faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
 }

@@ -19,10 +19,9 @@ fn value(node: &Node) -> Value {
 /// A table as a JSON object; empty for anything else.
 pub(crate) fn object(node: &Node) -> Map<String, Value> {
     match &node.data {
-        Data::Table(entries) => entries
-            .iter()
-            .map(|(name, entry)| (name.clone(), value(&entry.node)))
-            .collect(),
+        Data::Table(entries) => {
+            entries.iter().map(|(name, entry)| (name.clone(), value(&entry.node))).collect()
+        }
         _ => Map::new(),
     }
 }

@@ -14,9 +14,7 @@ use crate::position::LineIndex;
 ///
 /// # Errors
 /// `unreadable`, `manifest-too-large`, `not-utf8`, and everything that [`parse_manifest`] refuses.
-pub fn load_manifest(
-    path: &Path,
-) -> Result<(CapsuleManifest, Vec<ManifestWarning>), ManifestError> {
+pub fn load_manifest(path: &Path) -> Result<(CapsuleManifest, Vec<ManifestWarning>), ManifestError> {
     parse_manifest(&read_text(path)?, path)
 }
 
@@ -25,19 +23,14 @@ pub fn load_manifest(
 ///
 /// # Errors
 /// As [`load_manifest`], and every warning but `unresolved-wit` as a fault with the warning's code.
-pub fn check_manifest(
-    path: &Path,
-) -> Result<(CapsuleManifest, Vec<ManifestWarning>), ManifestError> {
+pub fn check_manifest(path: &Path) -> Result<(CapsuleManifest, Vec<ManifestWarning>), ManifestError> {
     let (manifest, warnings) = load_manifest(path)?;
-    let (kept, promoted): (Vec<_>, Vec<_>) = warnings
-        .into_iter()
-        .partition(|warning| warning.code == Code::UnresolvedWit);
+    let (kept, promoted): (Vec<_>, Vec<_>) =
+        warnings.into_iter().partition(|warning| warning.code == Code::UnresolvedWit);
     if promoted.is_empty() {
         return Ok((manifest, kept));
     }
-    Err(ManifestError::from_faults(
-        promoted.into_iter().map(ManifestFault::from).collect(),
-    ))
+    Err(ManifestError::from_faults(promoted.into_iter().map(ManifestFault::from).collect()))
 }
 
 /// Parses a manifest that is already in memory as bytes, such as an entry of an archive.
@@ -57,28 +50,16 @@ pub fn parse_manifest_bytes(
 /// Reads a file of at most [`MAX_MANIFEST_BYTES`] bytes.
 pub(crate) fn read_text(path: &Path) -> Result<String, ManifestError> {
     let unreadable = |reason: &dyn std::fmt::Display| {
-        whole_file(
-            path,
-            Code::Unreadable,
-            format!("cannot be read: {reason}"),
-            "",
-        )
+        whole_file(path, Code::Unreadable, format!("cannot be read: {reason}"), "")
     };
     // Opening a pipe would wait for a writer.
-    if !std::fs::metadata(path)
-        .map_err(|error| unreadable(&error))?
-        .is_file()
-    {
+    if !std::fs::metadata(path).map_err(|error| unreadable(&error))?.is_file() {
         return Err(unreadable(&"not a regular file").into());
     }
     let file = File::open(path).map_err(|error| unreadable(&error))?;
     let mut bytes = Vec::new();
-    let limit = u64::try_from(MAX_MANIFEST_BYTES)
-        .unwrap_or(u64::MAX)
-        .saturating_add(1);
-    file.take(limit)
-        .read_to_end(&mut bytes)
-        .map_err(|error| unreadable(&error))?;
+    let limit = u64::try_from(MAX_MANIFEST_BYTES).unwrap_or(u64::MAX).saturating_add(1);
+    file.take(limit).read_to_end(&mut bytes).map_err(|error| unreadable(&error))?;
     if bytes.len() > MAX_MANIFEST_BYTES {
         return Err(too_large(path).into());
     }
@@ -88,10 +69,8 @@ pub(crate) fn read_text(path: &Path) -> Result<String, ManifestError> {
 fn utf8<'b>(bytes: &'b [u8], path: &Path) -> Result<&'b str, ManifestError> {
     std::str::from_utf8(bytes).map_err(|error| {
         let offset = error.valid_up_to();
-        let valid = bytes
-            .get(..offset)
-            .and_then(|prefix| std::str::from_utf8(prefix).ok())
-            .unwrap_or_default();
+        let valid =
+            bytes.get(..offset).and_then(|prefix| std::str::from_utf8(prefix).ok()).unwrap_or_default();
         let (line, column) = LineIndex::new(valid).locate(offset);
         let mut fault = whole_file(
             path,

@@ -75,35 +75,17 @@ impl CapsuleManifest {
     /// The component that is the capsule's program, if it has components at all.
     #[must_use]
     pub fn executable(&self) -> Option<&ComponentDef> {
-        self.components
-            .iter()
-            .find(|component| component.kind == ComponentKind::Executable)
+        self.components.iter().find(|component| component.kind == ComponentKind::Executable)
     }
 
     /// Everything the capsule provides by typed name: `dependencies.provides`, then `llm:` of its providers, `tool:`
     /// of its declared tools and `uplink:` of the platforms of its uplinks.
     #[must_use]
     pub fn provided_refs(&self) -> Vec<CapabilityRef> {
-        let llms = self
-            .llm_providers
-            .iter()
-            .map(|one| CapabilityRef::new(RefKind::Llm, &one.id));
-        let tools = self
-            .tools
-            .iter()
-            .map(|one| CapabilityRef::new(RefKind::Tool, &one.name));
-        let uplinks = self
-            .uplinks
-            .iter()
-            .map(|one| CapabilityRef::new(RefKind::Uplink, &one.platform));
-        self.dependencies
-            .provides
-            .iter()
-            .cloned()
-            .chain(llms)
-            .chain(tools)
-            .chain(uplinks)
-            .collect()
+        let llms = self.llm_providers.iter().map(|one| CapabilityRef::new(RefKind::Llm, &one.id));
+        let tools = self.tools.iter().map(|one| CapabilityRef::new(RefKind::Tool, &one.name));
+        let uplinks = self.uplinks.iter().map(|one| CapabilityRef::new(RefKind::Uplink, &one.platform));
+        self.dependencies.provides.iter().cloned().chain(llms).chain(tools).chain(uplinks).collect()
     }
 
     /// The env keys in the order an installer asks for them: as declared, except that a key comes after those that

@@ -8,8 +8,8 @@ use crate::error::{ManifestError, ManifestFault, ManifestWarning};
 use crate::manifest::CapsuleManifest;
 use crate::schema::CAPSULE;
 use crate::section::{
-    capability_merge, channel, command, component, content, cron, dependency, env, interface, llm,
-    mcp, package, tool, topic_doc, uplink,
+    capability_merge, channel, command, component, content, cron, dependency, env, interface, llm, mcp,
+    package, tool, topic_doc, uplink,
 };
 use crate::sink::{Sink, Spot};
 use crate::tree::{self, Node};
@@ -153,21 +153,15 @@ fn normalise(root: &Cursor<'_>, sink: &mut Sink<'_>) -> Result<CapsuleManifest, 
 }
 
 fn warn_if_empty(manifest: &CapsuleManifest, root: &Cursor<'_>, sink: &mut Sink<'_>) {
-    let CapsuleManifest {
-        components,
-        mcp_servers,
-        context_files,
-        skills,
-        commands,
-        ..
-    } = manifest;
+    let CapsuleManifest { components, mcp_servers, context_files, skills, commands, .. } = manifest;
     let has_something = !components.is_empty()
         || !mcp_servers.is_empty()
         || !context_files.is_empty()
         || !skills.is_empty()
         || !commands.is_empty();
     if !has_something {
-        let message = "the capsule has nothing to do: no component, mcp_server, context_file, skill or command";
+        let message =
+            "the capsule has nothing to do: no component, mcp_server, context_file, skill or command";
         sink.warn(root, Code::EmptyCapsule, message);
     }
 }

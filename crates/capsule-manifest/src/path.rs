@@ -20,10 +20,7 @@ pub(crate) fn relative_at(
     key: &str,
     sink: &mut Sink<'_>,
 ) -> Result<Option<PathBuf>, Faulted> {
-    table
-        .get(key)
-        .map(|found| relative(&found, sink))
-        .transpose()
+    table.get(key).map(|found| relative(&found, sink)).transpose()
 }
 
 /// Reads the path at `cursor`.
@@ -52,12 +49,7 @@ pub(crate) fn inside(cursor: &Cursor<'_>, sink: &mut Sink<'_>) -> Result<PathBuf
     } else {
         return Ok(PathBuf::from(path));
     };
-    Err(sink.fault(
-        cursor,
-        Code::PathEscape,
-        format!("{} {problem}", quote(path)),
-        ALLOWED,
-    ))
+    Err(sink.fault(cursor, Code::PathEscape, format!("{} {problem}", quote(path)), ALLOWED))
 }
 
 fn has_drive(path: &str) -> bool {

@@ -24,36 +24,21 @@ impl<'t> LineIndex<'t> {
                 line_starts.push(offset + 1);
             }
         }
-        Self {
-            text,
-            line_starts,
-            chars_at,
-        }
+        Self { text, line_starts, chars_at }
     }
 
     /// Line and column, both from 1. An offset past the end is the end.
     pub(crate) fn locate(&self, offset: usize) -> (usize, usize) {
         let offset = offset.min(self.text.len());
         let line = self.line_starts.partition_point(|start| *start <= offset);
-        let start = line
-            .checked_sub(1)
-            .and_then(|index| self.line_starts.get(index))
-            .copied()
-            .unwrap_or(0);
-        (
-            line,
-            self.chars_before(offset) - self.chars_before(start) + 1,
-        )
+        let start = line.checked_sub(1).and_then(|index| self.line_starts.get(index)).copied().unwrap_or(0);
+        (line, self.chars_before(offset) - self.chars_before(start) + 1)
     }
 
     fn chars_before(&self, offset: usize) -> usize {
         let block = (offset / STRIDE).min(self.chars_at.len().saturating_sub(1));
         let counted = self.chars_at.get(block).copied().unwrap_or(0);
-        let rest = self
-            .text
-            .as_bytes()
-            .get(block * STRIDE..offset)
-            .unwrap_or_default();
+        let rest = self.text.as_bytes().get(block * STRIDE..offset).unwrap_or_default();
         counted + rest.iter().filter(|byte| starts_char(**byte)).count()
     }
 }

@@ -19,10 +19,7 @@ pub(crate) struct Spot {
 
 impl Spot {
     pub(crate) fn new(path: &KeyPath<'_>, offset: usize) -> Self {
-        Self {
-            key: path.to_string(),
-            offset,
-        }
+        Self { key: path.to_string(), offset }
     }
 }
 
@@ -47,12 +44,7 @@ pub(crate) struct Sink<'a> {
 
 impl<'a> Sink<'a> {
     pub(crate) fn new(path: &'a Path, text: &'a str) -> Self {
-        Self {
-            path,
-            lines: LineIndex::new(text),
-            faults: Vec::new(),
-            warnings: Vec::new(),
-        }
+        Self { path, lines: LineIndex::new(text), faults: Vec::new(), warnings: Vec::new() }
     }
 
     /// Records a fault. An empty `allowed` means that the accepted values cannot be enumerated.

@@ -6,11 +6,7 @@ const MAX_QUOTED: usize = 120;
 
 /// Escapes control characters and cuts long text.
 pub(crate) fn clip(text: &str) -> String {
-    let mut clipped: String = text
-        .chars()
-        .take(MAX_QUOTED)
-        .flat_map(char::escape_debug)
-        .collect();
+    let mut clipped: String = text.chars().take(MAX_QUOTED).flat_map(char::escape_debug).collect();
     if text.chars().nth(MAX_QUOTED).is_some() {
         clipped.push('…');
     }
@@ -26,9 +22,7 @@ pub(crate) fn quote(text: &str) -> String {
 pub(crate) fn is_name(name: &str, max: usize, first: fn(u8) -> bool, rest: fn(u8) -> bool) -> bool {
     let bytes = name.as_bytes();
     bytes.len() <= max
-        && bytes
-            .split_first()
-            .is_some_and(|(head, tail)| first(*head) && tail.iter().all(|b| rest(*b)))
+        && bytes.split_first().is_some_and(|(head, tail)| first(*head) && tail.iter().all(|b| rest(*b)))
 }
 
 /// `[a-z0-9]`.

@@ -14,7 +14,8 @@ pub const MAX_PATTERN_BYTES: usize = 256;
 /// Most segments of a pattern: a guest can publish no topic with more, so a longer pattern never matches.
 pub const MAX_PATTERN_SEGMENTS: usize = 8;
 
-const ALLOWED: &str = "up to 8 segments joined by \".\", each of letters, digits, \"_\", \":\", \"-\", or exactly \"*\"";
+const ALLOWED: &str =
+    "up to 8 segments joined by \".\", each of letters, digits, \"_\", \":\", \"-\", or exactly \"*\"";
 
 /// A checked topic pattern: 1 to 8 segments, at most 256 bytes, each segment `[A-Za-z0-9_:-]+` or `*`.
 ///
@@ -46,10 +47,7 @@ impl TopicPattern {
         } else {
             return Ok(Self(pattern.to_owned()));
         };
-        Err(BadTopicPattern {
-            pattern: pattern.to_owned(),
-            problem,
-        })
+        Err(BadTopicPattern { pattern: pattern.to_owned(), problem })
     }
 
     /// The pattern as written.
@@ -62,19 +60,13 @@ impl TopicPattern {
 fn segment_problem(pattern: &str) -> Option<String> {
     let segments: Vec<&str> = pattern.split('.').collect();
     if segments.len() > MAX_PATTERN_SEGMENTS {
-        return Some(format!(
-            "has {} segments, more than {MAX_PATTERN_SEGMENTS}",
-            segments.len()
-        ));
+        return Some(format!("has {} segments, more than {MAX_PATTERN_SEGMENTS}", segments.len()));
     }
     segments.iter().zip(1..).find_map(|(part, position)| {
         if part.is_empty() {
             Some(format!("has an empty segment at position {position}"))
         } else if *part != "*" && !part.bytes().all(segment) {
-            Some(format!(
-                "has the invalid segment {} at position {position}",
-                quote(part)
-            ))
+            Some(format!("has the invalid segment {} at position {position}", quote(part)))
         } else {
             None
         }
@@ -91,16 +83,12 @@ pub(crate) fn read_key(
 }
 
 /// Checks a pattern that stands in a manifest as the value at `cursor`.
-pub(crate) fn read_value(
-    cursor: &Cursor<'_>,
-    sink: &mut Sink<'_>,
-) -> Result<TopicPattern, Faulted> {
+pub(crate) fn read_value(cursor: &Cursor<'_>, sink: &mut Sink<'_>) -> Result<TopicPattern, Faulted> {
     report(cursor.text().unwrap_or_default(), cursor.into(), sink)
 }
 
 fn report(text: &str, spot: Spot, sink: &mut Sink<'_>) -> Result<TopicPattern, Faulted> {
-    TopicPattern::parse(text)
-        .map_err(|error| sink.fault(spot, Code::BadTopic, error.to_string(), ALLOWED))
+    TopicPattern::parse(text).map_err(|error| sink.fault(spot, Code::BadTopic, error.to_string(), ALLOWED))
 }
 
 impl fmt::Display for TopicPattern {
@@ -135,28 +123,10 @@ mod tests {
 
     #[test]
     fn patterns_at_the_limits_parse_and_one_past_them_do_not() {
-        for good in [
-            "a",
-            "*",
-            "a.*",
-            "tool.v1.execute.*.*.result",
-            "a.b.c.d.e.f.g.h",
-            "A_b:c-1",
-        ] {
+        for good in ["a", "*", "a.*", "tool.v1.execute.*.*.result", "a.b.c.d.e.f.g.h", "A_b:c-1"] {
             assert_eq!(TopicPattern::parse(good).unwrap(), good);
         }
-        for bad in [
-            "",
-            ".",
-            ".a",
-            "a.",
-            "a..b",
-            "a.b*",
-            "a b",
-            "ä",
-            "a.b.c.d.e.f.g.h.i",
-            &"a".repeat(257),
-        ] {
+        for bad in ["", ".", ".a", "a.", "a..b", "a.b*", "a b", "ä", "a.b.c.d.e.f.g.h.i", &"a".repeat(257)] {
             assert!(TopicPattern::parse(bad).is_err(), "{bad}");
         }
         assert!(TopicPattern::parse(&"a".repeat(256)).is_ok());

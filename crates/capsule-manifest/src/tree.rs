@@ -43,26 +43,16 @@ pub(crate) fn parse(text: &str) -> Result<Node, SyntaxError> {
 
 fn item(item: &Item, fallback: usize, depth: usize) -> Result<Node, SyntaxError> {
     match item {
-        Item::None => Ok(Node {
-            at: fallback,
-            data: Data::Table(IndexMap::new()),
-        }),
+        Item::None => Ok(Node { at: fallback, data: Data::Table(IndexMap::new()) }),
         Item::Value(value) => self::value(value, fallback, depth),
-        Item::Table(inner) => table(
-            inner,
-            inner.span().map_or(fallback, |span| span.start),
-            depth,
-        ),
+        Item::Table(inner) => table(inner, inner.span().map_or(fallback, |span| span.start), depth),
         Item::ArrayOfTables(tables) => {
             let at = tables.span().map_or(fallback, |span| span.start);
             let elements = tables
                 .iter()
                 .map(|inner| table(inner, inner.span().map_or(at, |span| span.start), depth + 1))
                 .collect::<Result<_, _>>()?;
-            Ok(Node {
-                at,
-                data: Data::Array(elements),
-            })
+            Ok(Node { at, data: Data::Array(elements) })
         }
     }
 }
@@ -78,10 +68,7 @@ fn value(value: &Value, fallback: usize, depth: usize) -> Result<Node, SyntaxErr
         Value::Array(array) => {
             check_depth(depth, at)?;
             Data::Array(
-                array
-                    .iter()
-                    .map(|element| self::value(element, at, depth + 1))
-                    .collect::<Result<_, _>>()?,
+                array.iter().map(|element| self::value(element, at, depth + 1)).collect::<Result<_, _>>()?,
             )
         }
         Value::InlineTable(inner) => return table(inner, at, depth),
@@ -93,39 +80,19 @@ fn table(source: &dyn TableLike, at: usize, depth: usize) -> Result<Node, Syntax
     check_depth(depth, at)?;
     let mut entries = IndexMap::with_capacity(source.len());
     for (name, inner) in source.iter() {
-        let key_at = source
-            .key(name)
-            .and_then(toml_edit::Key::span)
-            .map_or(at, |span| span.start);
-        entries.insert(
-            name.to_owned(),
-            Entry {
-                key_at,
-                node: item(inner, key_at, depth + 1)?,
-            },
-        );
+        let key_at = source.key(name).and_then(toml_edit::Key::span).map_or(at, |span| span.start);
+        entries.insert(name.to_owned(), Entry { key_at, node: item(inner, key_at, depth + 1)? });
     }
-    Ok(Node {
-        at,
-        data: Data::Table(entries),
-    })
+    Ok(Node { at, data: Data::Table(entries) })
 }
 
 fn check_depth(depth: usize, at: usize) -> Result<(), SyntaxError> {
     if depth <= MAX_DEPTH {
         return Ok(());
     }
-    Err(SyntaxError {
-        problem: format!("values nest deeper than {MAX_DEPTH} levels"),
-        at: Some(at),
-    })
+    Err(SyntaxError { problem: format!("values nest deeper than {MAX_DEPTH} levels"), at: Some(at) })
 }
 
 fn sentence(message: &str) -> String {
-    message
-        .split('\n')
-        .map(str::trim)
-        .filter(|line| !line.is_empty())
-        .collect::<Vec<_>>()
-        .join(", ")
+    message.split('\n').map(str::trim).filter(|line| !line.is_empty()).collect::<Vec<_>>().join(", ")
 }

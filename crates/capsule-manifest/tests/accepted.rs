@@ -5,19 +5,16 @@
 use std::path::{Path, PathBuf};
 
 use astrid_capsule_manifest::{
-    CapsuleManifest, Code, CommandKind, ComponentKind, CronPayload, CronTimezone, EnvDefault,
-    EnvKind, ManifestWarning, McpServerKind, NumericHint, SourcePin, UplinkProfile, parse_manifest,
+    CapsuleManifest, Code, CommandKind, ComponentKind, CronPayload, CronTimezone, EnvDefault, EnvKind,
+    ManifestWarning, McpServerKind, NumericHint, SourcePin, UplinkProfile, parse_manifest,
 };
 
 const PACKAGE: &str = "[package]\nname = \"x\"\nversion = \"1.0.0\"\n";
 const COMPONENT: &str = "[[component]]\nfile = \"x.wasm\"\n";
 
 fn parse(rest: &str) -> (CapsuleManifest, Vec<ManifestWarning>) {
-    parse_manifest(
-        &format!("{PACKAGE}{COMPONENT}{rest}"),
-        Path::new("Capsule.toml"),
-    )
-    .unwrap_or_else(|e| panic!("{e}"))
+    parse_manifest(&format!("{PACKAGE}{COMPONENT}{rest}"), Path::new("Capsule.toml"))
+        .unwrap_or_else(|e| panic!("{e}"))
 }
 
 /// Parses what must not even be warned about.
@@ -36,13 +33,8 @@ fn bare(text: &str) -> (CapsuleManifest, Vec<ManifestWarning>) {
 fn a_legacy_component_table_is_one_executable_component() {
     let (manifest, warnings) = bare(&format!("{PACKAGE}[component]\nentrypoint=\"a.wasm\""));
     assert_eq!(warnings, []);
-    let [component] = manifest.components.as_slice() else {
-        panic!("one component")
-    };
-    assert_eq!(
-        (component.file.as_path(), component.kind),
-        (Path::new("a.wasm"), ComponentKind::Executable)
-    );
+    let [component] = manifest.components.as_slice() else { panic!("one component") };
+    assert_eq!((component.file.as_path(), component.kind), (Path::new("a.wasm"), ComponentKind::Executable));
 }
 
 // manifest case 3
@@ -50,14 +42,8 @@ fn a_legacy_component_table_is_one_executable_component() {
 fn nested_and_flat_interfaces_are_equal_maps() {
     let nested = clean("[imports.astrid]\nllm=\"^1.0\"").imports;
     assert_eq!(nested, clean("[imports]\n\"astrid:llm\"=\"^1.0\"").imports);
-    assert_eq!(
-        nested,
-        clean("[imports]\n\"astrid:llm\" = { version = \"^1.0\" }").imports
-    );
-    assert_eq!(
-        nested,
-        clean("[imports.astrid.llm]\nversion=\"^1.0\"\noptional=false").imports
-    );
+    assert_eq!(nested, clean("[imports]\n\"astrid:llm\" = { version = \"^1.0\" }").imports);
+    assert_eq!(nested, clean("[imports.astrid.llm]\nversion=\"^1.0\"\noptional=false").imports);
     assert_eq!(nested.keys().next().unwrap().to_string(), "astrid:llm");
 }
 
@@ -81,11 +67,8 @@ fn the_last_component_that_states_workers_decides_and_the_root_does_otherwise() 
     };
     let root = "[capabilities]\nbind_workers = 2\n";
     let with = |a: &str, b: &str| {
-        let text = format!(
-            "{PACKAGE}{root}{}{}",
-            component("a", "executable", a),
-            component("b", "library", b)
-        );
+        let text =
+            format!("{PACKAGE}{root}{}{}", component("a", "executable", a), component("b", "library", b));
         bare(&text).0.capabilities.bind_workers
     };
     assert_eq!(with("", ""), Some(2));
@@ -98,10 +81,7 @@ fn the_last_component_that_states_workers_decides_and_the_root_does_otherwise() 
 fn a_subscription_in_short_form_grants_access_and_binds_nothing() {
     let manifest = clean("[subscribe]\n\"a.b\" = \"opaque\"");
     let entry = &manifest.subscribes["a.b"];
-    assert_eq!(
-        (entry.wit.as_str(), entry.handler.as_deref()),
-        ("opaque", None)
-    );
+    assert_eq!((entry.wit.as_str(), entry.handler.as_deref()), ("opaque", None));
     assert_eq!(manifest.bindings, []);
     assert_eq!(manifest.ipc_subscribe_patterns, ["a.b"]);
     assert!(manifest.ipc_publish_patterns.is_empty());
@@ -112,10 +92,7 @@ fn a_subscription_in_short_form_grants_access_and_binds_nothing() {
 fn an_integer_env_key_is_text_with_its_default_as_text() {
     let manifest = clean("[env.n]\ntype=\"integer\"\ndefault=8192");
     let key = &manifest.env["n"];
-    assert_eq!(
-        (key.kind, key.numeric),
-        (EnvKind::Text, Some(NumericHint::Integer))
-    );
+    assert_eq!((key.kind, key.numeric), (EnvKind::Text, Some(NumericHint::Integer)));
     assert_eq!(key.default, Some(EnvDefault::Text("8192".to_owned())));
 }
 
@@ -133,22 +110,12 @@ fn every_env_type_alias_has_its_canonical_kind() {
         ("boolean", EnvKind::Select),
         ("array", EnvKind::Array),
     ] {
-        assert_eq!(
-            clean(&format!("[env.k]\ntype=\"{spelling}\"")).env["k"].kind,
-            kind,
-            "{spelling}"
-        );
+        assert_eq!(clean(&format!("[env.k]\ntype=\"{spelling}\"")).env["k"].kind, kind, "{spelling}");
     }
     assert_eq!(clean("[env]\nk={}").env["k"].kind, EnvKind::Text);
-    assert_eq!(
-        clean("[env.k]\ntype=\"boolean\"").env["k"].enum_values,
-        ["true", "false"]
-    );
+    assert_eq!(clean("[env.k]\ntype=\"boolean\"").env["k"].enum_values, ["true", "false"]);
     let list = clean("[env.k]\ntype=\"array\"\ndefault=[\"a\",\"b\"]");
-    assert_eq!(
-        list.env["k"].default,
-        Some(EnvDefault::List(vec!["a".to_owned(), "b".to_owned()]))
-    );
+    assert_eq!(list.env["k"].default, Some(EnvDefault::List(vec!["a".to_owned(), "b".to_owned()])));
 }
 
 // manifest case 9
@@ -156,10 +123,7 @@ fn every_env_type_alias_has_its_canonical_kind() {
 fn requirements_on_the_runtime_that_it_satisfies_are_accepted() {
     for requirement in [">=0.10.1", "=0.10.4", "^0.10.4-rc.1", "*", ">=0.7.0, <1"] {
         let text = format!("{PACKAGE}astrid-version=\"{requirement}\"\n{COMPONENT}");
-        assert!(
-            bare(&text).0.package.astrid_version.is_some(),
-            "{requirement}"
-        );
+        assert!(bare(&text).0.package.astrid_version.is_some(), "{requirement}");
     }
 }
 
@@ -167,14 +131,9 @@ fn requirements_on_the_runtime_that_it_satisfies_are_accepted() {
 #[test]
 fn a_declared_tool_binds_its_execute_topic() {
     let manifest = clean("[[tool]]\nname=\"grep\"");
-    let [binding] = manifest.bindings.as_slice() else {
-        panic!("one binding")
-    };
+    let [binding] = manifest.bindings.as_slice() else { panic!("one binding") };
     assert_eq!(binding.pattern, "tool.v1.execute.grep");
-    assert_eq!(
-        (binding.action.as_str(), binding.priority),
-        ("tool_execute_grep", 100)
-    );
+    assert_eq!((binding.action.as_str(), binding.priority), ("tool_execute_grep", 100));
 }
 
 #[test]
@@ -187,22 +146,18 @@ fn a_tool_whose_topic_is_covered_binds_nothing_more() {
         assert_eq!(bindings.len(), 1, "{pattern}");
         assert_eq!(bindings[0].action, "mine");
     }
-    let by_interceptor = clean(
-        "[[tool]]\nname=\"grep\"\n[[interceptor]]\nevent=\"tool.v1.execute.grep\"\naction=\"mine\"",
-    );
+    let by_interceptor =
+        clean("[[tool]]\nname=\"grep\"\n[[interceptor]]\nevent=\"tool.v1.execute.grep\"\naction=\"mine\"");
     assert_eq!(by_interceptor.bindings.len(), 1);
-    let other = clean(
-        "[[tool]]\nname=\"grep\"\n[subscribe]\n\"tool.v1.*\" = { wit=\"opaque\", handler=\"mine\" }",
-    );
+    let other =
+        clean("[[tool]]\nname=\"grep\"\n[subscribe]\n\"tool.v1.*\" = { wit=\"opaque\", handler=\"mine\" }");
     assert_eq!(other.bindings.len(), 2);
 }
 
 // manifest case 11
 #[test]
 fn a_capsule_of_one_skill_needs_no_component() {
-    let (manifest, warnings) = bare(&format!(
-        "{PACKAGE}[[skill]]\nname=\"s\"\nfile=\"SKILL.md\""
-    ));
+    let (manifest, warnings) = bare(&format!("{PACKAGE}[[skill]]\nname=\"s\"\nfile=\"SKILL.md\""));
     assert_eq!(warnings, []);
     assert!(manifest.components.is_empty());
     assert_eq!(manifest.skills[0].file, PathBuf::from("SKILL.md"));
@@ -220,11 +175,7 @@ fn identical_bindings_collapse_to_the_lowest_priority_number() {
     let manifest = clean(
         "[subscribe]\n\"a.b\" = { wit=\"opaque\", handler=\"h\", priority=50 }\n[[interceptor]]\nevent=\"a.b\"\naction=\"h\"\npriority=7\n[[interceptor]]\nevent=\"a.b\"\naction=\"other\"",
     );
-    let bindings: Vec<_> = manifest
-        .bindings
-        .iter()
-        .map(|b| (b.action.as_str(), b.priority))
-        .collect();
+    let bindings: Vec<_> = manifest.bindings.iter().map(|b| (b.action.as_str(), b.priority)).collect();
     assert_eq!(bindings, [("h", 7), ("other", 100)]);
 }
 
@@ -243,11 +194,7 @@ fn every_source_pin_is_kept() {
     let manifest = clean(
         "[publish]\na={wit=\"opaque\",version=\"1\"}\nb={wit=\"opaque\",tag=\"t\",fanout=true}\nc={wit=\"opaque\",rev=\"r\"}\nd={wit=\"opaque\",branch=\"b\"}\ne={wit=\"opaque\",path=\"wit\"}",
     );
-    let pins: Vec<_> = manifest
-        .publishes
-        .values()
-        .map(|publish| publish.pin.clone().unwrap())
-        .collect();
+    let pins: Vec<_> = manifest.publishes.values().map(|publish| publish.pin.clone().unwrap()).collect();
     let text = str::to_owned;
     assert_eq!(
         pins,
@@ -270,12 +217,7 @@ fn a_component_keeps_its_hash_without_prefix_and_its_links() {
     );
     let (manifest, warnings) = bare(&text);
     assert_eq!(warnings, []);
-    assert!(
-        manifest
-            .components
-            .iter()
-            .all(|component| component.hash.as_deref() == Some(digest.as_str()))
-    );
+    assert!(manifest.components.iter().all(|component| component.hash.as_deref() == Some(digest.as_str())));
     assert_eq!(manifest.executable().unwrap().link, ["lib"]);
 }
 
@@ -284,18 +226,10 @@ fn commands_lose_their_slash_and_default_to_slash_commands() {
     let manifest = clean(
         "[[command]]\nname=\"/a:b\"\nfile=\"a.md\"\n[[command]]\nname=\"models\"\nkind=\"cli\"\n[[command]]\nname=\"models\"",
     );
-    let commands: Vec<_> = manifest
-        .commands
-        .iter()
-        .map(|c| (c.name.as_str(), c.kind))
-        .collect();
+    let commands: Vec<_> = manifest.commands.iter().map(|c| (c.name.as_str(), c.kind)).collect();
     assert_eq!(
         commands,
-        [
-            ("a:b", CommandKind::Slash),
-            ("models", CommandKind::Cli),
-            ("models", CommandKind::Slash)
-        ]
+        [("a:b", CommandKind::Slash), ("models", CommandKind::Cli), ("models", CommandKind::Slash)]
     );
 }
 
@@ -304,26 +238,9 @@ fn mcp_servers_default_to_processes_and_legacy_ones_are_warned_about() {
     let (manifest, warnings) = parse(
         "[[mcp_server]]\nid=\"a\"\ncommand=\"npx\"\nargs=[\"-y\"]\n[[mcp_server]]\nid=\"b\"\ntype=\"wasm-ipc\"\n[[mcp_server]]\nid=\"c\"\ntype=\"openclaw\"",
     );
-    let kinds: Vec<_> = manifest
-        .mcp_servers
-        .iter()
-        .map(|server| server.kind)
-        .collect();
-    assert_eq!(
-        kinds,
-        [
-            McpServerKind::Stdio,
-            McpServerKind::WasmIpc,
-            McpServerKind::OpenClaw
-        ]
-    );
-    assert_eq!(
-        warnings
-            .iter()
-            .map(|warning| warning.code)
-            .collect::<Vec<_>>(),
-        [Code::ServerNotStarted]
-    );
+    let kinds: Vec<_> = manifest.mcp_servers.iter().map(|server| server.kind).collect();
+    assert_eq!(kinds, [McpServerKind::Stdio, McpServerKind::WasmIpc, McpServerKind::OpenClaw]);
+    assert_eq!(warnings.iter().map(|warning| warning.code).collect::<Vec<_>>(), [Code::ServerNotStarted]);
 }
 
 #[test]
@@ -332,10 +249,7 @@ fn uplinks_are_trimmed_and_their_platform_is_lower_case() {
         "[capabilities]\nuplink=true\n[[uplink]]\nname=\" bot \"\nplatform=\" Chat \"\nprofile=\"human\"",
     );
     let uplink = &manifest.uplinks[0];
-    assert_eq!(
-        (uplink.name.as_str(), uplink.platform.as_str()),
-        ("bot", "chat")
-    );
+    assert_eq!((uplink.name.as_str(), uplink.platform.as_str()), ("bot", "chat"));
     assert_eq!(uplink.profile, UplinkProfile::Interactive);
 }
 
@@ -353,17 +267,13 @@ fn cron_jobs_default_to_their_name_as_action_and_utc() {
     let manifest = clean(
         "[[cron]]\nname=\"a\"\nschedule=\"*/5 * * * *\"\n[[cron]]\nname=\"b\"\nschedule=\"@every 90s\"\naction=\"go\"\npayload={n=1}\ntimezone=\"local\"\n[[cron]]\nname=\"c\"\nschedule=\"@daily\"\npayload=\"p\"",
     );
-    let [a, b, c] = manifest.cron_jobs.as_slice() else {
-        panic!("three jobs")
-    };
+    let [a, b, c] = manifest.cron_jobs.as_slice() else { panic!("three jobs") };
     assert_eq!(
         (a.action.as_str(), a.timezone, &a.payload),
         ("a", CronTimezone::Utc, &CronPayload::Text(String::new()))
     );
     assert_eq!((b.action.as_str(), b.timezone), ("go", CronTimezone::Local));
-    let CronPayload::Json(payload) = &b.payload else {
-        panic!("a table")
-    };
+    let CronPayload::Json(payload) = &b.payload else { panic!("a table") };
     assert_eq!(payload["n"], 1);
     assert_eq!(c.payload, CronPayload::Text("p".to_owned()));
 }
@@ -373,16 +283,9 @@ fn provided_references_come_from_dependencies_providers_tools_and_uplinks() {
     let manifest = clean(
         "[capabilities]\nuplink=true\n[dependencies]\nrequires=[\"topic:llm.stream.*\"]\nprovides=[\"topic:a.b\"]\n[[llm_provider]]\nid=\"big\"\n[[tool]]\nname=\"t\"\n[[uplink]]\nname=\"n\"\nplatform=\"p\"\nprofile=\"bridge\"",
     );
-    let provided: Vec<_> = manifest
-        .provided_refs()
-        .iter()
-        .map(ToString::to_string)
-        .collect();
+    let provided: Vec<_> = manifest.provided_refs().iter().map(ToString::to_string).collect();
     assert_eq!(provided, ["topic:a.b", "llm:big", "tool:t", "uplink:p"]);
-    assert_eq!(
-        manifest.dependencies.requires[0].to_string(),
-        "topic:llm.stream.*"
-    );
+    assert_eq!(manifest.dependencies.requires[0].to_string(), "topic:llm.stream.*");
 }
 
 #[test]
@@ -390,14 +293,8 @@ fn questions_are_asked_after_those_they_need() {
     let manifest = clean(
         "[env.model]\ntype=\"select\"\noptions_from={http=\"{base}/m\",bearer=\"{key}\",after=[\"base\"]}\n[env.key]\ntype=\"secret\"\n[env.base]\n[env.last]",
     );
-    assert_eq!(
-        manifest.env_question_order(),
-        ["key", "base", "last", "model"]
-    );
-    assert_eq!(
-        manifest.env.keys().collect::<Vec<_>>(),
-        ["model", "key", "base", "last"]
-    );
+    assert_eq!(manifest.env_question_order(), ["key", "base", "last", "model"]);
+    assert_eq!(manifest.env.keys().collect::<Vec<_>>(), ["model", "key", "base", "last"]);
 }
 
 #[test]
@@ -411,22 +308,13 @@ fn metadata_and_schemas_are_kept_as_json_and_never_warned_about() {
         manifest.package.metadata["tool"],
         serde_json::json!({"any": [1, 2.5, true, "x"], "when": "2026-01-01"})
     );
-    assert_eq!(
-        manifest.tools[0].input_schema.as_ref().unwrap()["type"],
-        "object"
-    );
+    assert_eq!(manifest.tools[0].input_schema.as_ref().unwrap()["type"], "object");
     assert_eq!(manifest.tools[0].description.as_deref(), Some("d"));
 }
 
 #[test]
 fn a_byte_order_mark_is_no_part_of_the_text() {
-    assert_eq!(
-        bare(&format!("\u{feff}{PACKAGE}{COMPONENT}"))
-            .0
-            .package
-            .name,
-        "x"
-    );
+    assert_eq!(bare(&format!("\u{feff}{PACKAGE}{COMPONENT}")).0.package.name, "x");
 }
 
 #[test]
@@ -445,8 +333,7 @@ fn the_order_of_top_level_keys_does_not_matter() {
 
 #[test]
 fn hyphens_at_the_ends_of_a_name_are_fine_without_an_uplink() {
-    let (manifest, _) =
-        bare("[package]\nname=\"-x-\"\nversion=\"1.0.0\"\n[[component]]\nfile=\"x\"");
+    let (manifest, _) = bare("[package]\nname=\"-x-\"\nversion=\"1.0.0\"\n[[component]]\nfile=\"x\"");
     assert_eq!(manifest.package.name, "-x-");
 }
 
@@ -459,18 +346,8 @@ fn broad_topics_many_keywords_and_useless_flags_are_warned_about() {
     let codes: Vec<_> = warnings.iter().map(|warning| warning.code).collect();
     assert_eq!(
         codes,
-        [
-            Code::RefusedKey,
-            Code::UselessPersistent,
-            Code::TooManyTags,
-            Code::BroadTopic,
-            Code::ReservedEnv
-        ]
+        [Code::RefusedKey, Code::UselessPersistent, Code::TooManyTags, Code::BroadTopic, Code::ReservedEnv]
     );
-    assert!(
-        warnings[0]
-            .to_string()
-            .contains("scope is chosen by the operator when storing the value")
-    );
+    assert!(warnings[0].to_string().contains("scope is chosen by the operator when storing the value"));
     assert!(!manifest.env.contains_key("ASTRID_X"));
 }

@@ -28,9 +28,7 @@ fn a_distro_of_the_real_shape_loads_without_warning() {
     assert_eq!(warnings, []);
     assert_eq!(manifest.distro.requires.len(), 2);
     assert!(manifest.variables["api_key"].secret);
-    let [cli, mcp, provider] = manifest.capsules.as_slice() else {
-        panic!("three capsules")
-    };
+    let [cli, mcp, provider] = manifest.capsules.as_slice() else { panic!("three capsules") };
     assert_eq!(cli.role.as_deref(), Some("uplink"));
     assert_eq!(mcp.version, None);
     assert_eq!(provider.group.as_deref(), Some("providers"));
@@ -44,10 +42,7 @@ fn another_schema_version_is_refused_and_the_known_one_named() {
         error.to_string(),
         "Distro.toml:1:16: [schema-version] is a schema version that this runtime does not read; allowed: 1"
     );
-    assert_eq!(
-        code(&HEAD.replace("schema-version=1", "")),
-        Code::MissingKey
-    );
+    assert_eq!(code(&HEAD.replace("schema-version=1", "")), Code::MissingKey);
 }
 
 #[test]
@@ -66,28 +61,14 @@ fn an_undeclared_variable_is_refused() {
 
 #[test]
 fn ids_requirements_and_the_runtime_version_are_checked() {
+    assert_eq!(code(&format!("{HEAD}[[capsule]]\nname=\"A\"\nsource=\"s\"")), Code::BadCapsuleId);
     assert_eq!(
-        code(&format!("{HEAD}[[capsule]]\nname=\"A\"\nsource=\"s\"")),
-        Code::BadCapsuleId
-    );
-    assert_eq!(
-        code(&format!(
-            "{HEAD}[[capsule]]\nname=\"a\"\nsource=\"s\"\n[[capsule]]\nname=\"a\"\nsource=\"t\""
-        )),
+        code(&format!("{HEAD}[[capsule]]\nname=\"a\"\nsource=\"s\"\n[[capsule]]\nname=\"a\"\nsource=\"t\"")),
         Code::DuplicateCapsule
     );
-    assert_eq!(
-        code(&format!("{HEAD}[distro.requires.astrid]\nllm=\"one\"")),
-        Code::BadImportVersion
-    );
-    assert_eq!(
-        code(&format!("{HEAD}[distro.requires.Astrid]\nllm=\"1\"")),
-        Code::BadInterfaceKey
-    );
-    assert_eq!(
-        code(&format!("{HEAD}astrid-version=\"=0.9.0\"")),
-        Code::IncompatibleRuntime
-    );
+    assert_eq!(code(&format!("{HEAD}[distro.requires.astrid]\nllm=\"one\"")), Code::BadImportVersion);
+    assert_eq!(code(&format!("{HEAD}[distro.requires.Astrid]\nllm=\"1\"")), Code::BadInterfaceKey);
+    assert_eq!(code(&format!("{HEAD}astrid-version=\"=0.9.0\"")), Code::IncompatibleRuntime);
     assert_eq!(code("schema-version=1"), Code::MissingKey);
 }
 

@@ -14,15 +14,9 @@ use proptest::sample::{Index, select};
 
 static FIXTURES: LazyLock<Vec<(PathBuf, String)>> = LazyLock::new(|| {
     let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
-    let mut files: Vec<_> = std::fs::read_dir(dir)
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .collect();
+    let mut files: Vec<_> = std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path()).collect();
     files.sort_unstable();
-    files
-        .into_iter()
-        .map(|path| (path.clone(), std::fs::read_to_string(path).unwrap()))
-        .collect()
+    files.into_iter().map(|path| (path.clone(), std::fs::read_to_string(path).unwrap())).collect()
 });
 
 /// Pieces that mean something to the parser, so that a mutation often stays TOML.
@@ -55,19 +49,10 @@ const PIECES: [&str; 24] = [
 
 fn check<T>(outcome: Result<(T, Vec<ManifestWarning>), ManifestError>) {
     match outcome {
-        Ok((_, warnings)) => assert!(
-            warnings
-                .iter()
-                .all(|warning| warning.to_string().lines().count() == 1)
-        ),
+        Ok((_, warnings)) => assert!(warnings.iter().all(|warning| warning.to_string().lines().count() == 1)),
         Err(error) => {
             assert!(!error.faults().is_empty());
-            assert!(
-                error
-                    .faults()
-                    .iter()
-                    .all(|fault| fault.to_string().lines().count() == 1)
-            );
+            assert!(error.faults().iter().all(|fault| fault.to_string().lines().count() == 1));
         }
     }
 }

@@ -5,8 +5,8 @@
 use std::path::Path;
 
 use astrid_capsule_manifest::{
-    CapabilitiesDef, Code, MAX_MANIFEST_BYTES, ManifestError, ManifestFault, check_manifest,
-    load_manifest, parse_manifest, parse_manifest_bytes,
+    CapabilitiesDef, Code, MAX_MANIFEST_BYTES, ManifestError, ManifestFault, check_manifest, load_manifest,
+    parse_manifest, parse_manifest_bytes,
 };
 
 const PACKAGE: &str = "[package]\nname = \"x\"\nversion = \"1.0.0\"\n";
@@ -20,9 +20,7 @@ fn refuse(text: &str) -> ManifestError {
 }
 
 fn only(error: &ManifestError) -> ManifestFault {
-    let [fault] = error.faults() else {
-        panic!("more than one fault:\n{error}")
-    };
+    let [fault] = error.faults() else { panic!("more than one fault:\n{error}") };
     fault.clone()
 }
 
@@ -31,24 +29,14 @@ fn only(error: &ManifestError) -> ManifestFault {
 fn a_misspelt_capability_grants_nothing_and_fails_the_check() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("Capsule.toml");
-    std::fs::write(
-        &path,
-        format!("{PACKAGE}{COMPONENT}[capabilities]\nfs_raed=[\"cwd://\"]"),
-    )
-    .unwrap();
+    std::fs::write(&path, format!("{PACKAGE}{COMPONENT}[capabilities]\nfs_raed=[\"cwd://\"]")).unwrap();
     let (manifest, warnings) = load_manifest(&path).unwrap();
     assert!(manifest.capabilities.held_names().is_empty());
     let text = "unknown key \"capabilities.fs_raed\" grants nothing (did you mean \"fs_read\"?)";
     assert_eq!(warnings.len(), 1);
-    assert_eq!(
-        warnings[0].to_string(),
-        format!("{}:7: {text}", path.display())
-    );
+    assert_eq!(warnings[0].to_string(), format!("{}:7: {text}", path.display()));
     let fault = only(&check_manifest(&path).unwrap_err());
-    assert_eq!(
-        (fault.code, fault.problem.as_str()),
-        (Code::UnknownKey, text)
-    );
+    assert_eq!((fault.code, fault.problem.as_str()), (Code::UnknownKey, text));
     assert_eq!((fault.line, fault.column), (Some(7), Some(1)));
 }
 
@@ -56,19 +44,9 @@ fn a_misspelt_capability_grants_nothing_and_fails_the_check() {
 fn the_check_lets_an_unresolved_reference_pass() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("Capsule.toml");
-    std::fs::write(
-        &path,
-        format!("{PACKAGE}{COMPONENT}[publish]\n\"a\"=\"TODO\""),
-    )
-    .unwrap();
+    std::fs::write(&path, format!("{PACKAGE}{COMPONENT}[publish]\n\"a\"=\"TODO\"")).unwrap();
     let (_, warnings) = check_manifest(&path).unwrap();
-    assert_eq!(
-        warnings
-            .iter()
-            .map(|warning| warning.code)
-            .collect::<Vec<_>>(),
-        [Code::UnresolvedWit]
-    );
+    assert_eq!(warnings.iter().map(|warning| warning.code).collect::<Vec<_>>(), [Code::UnresolvedWit]);
 }
 
 #[test]
@@ -91,15 +69,7 @@ fn unknown_keys_name_the_key_that_is_near_and_no_other() {
 // manifest case 29
 #[test]
 fn paths_that_leave_the_capsule_are_refused() {
-    for path in [
-        "../../etc/passwd",
-        "a/../b",
-        "a\\u0000b",
-        "C:\\\\x",
-        "a\\\\..\\\\b",
-        "\\\\x",
-        "..",
-    ] {
+    for path in ["../../etc/passwd", "a/../b", "a\\u0000b", "C:\\\\x", "a\\\\..\\\\b", "\\\\x", ".."] {
         for rest in [
             format!("[[component]]\nfile=\"{path}\""),
             format!("[[skill]]\nfile=\"{path}\""),
@@ -107,29 +77,15 @@ fn paths_that_leave_the_capsule_are_refused() {
             format!("[[command]]\nname=\"a\"\nfile=\"{path}\""),
             format!("[[topic]]\nname=\"a\"\ndirection=\"publish\"\nschema=\"{path}\""),
         ] {
-            assert_eq!(
-                only(&refuse(&format!("{PACKAGE}{rest}"))).code,
-                Code::PathEscape,
-                "{rest}"
-            );
+            assert_eq!(only(&refuse(&format!("{PACKAGE}{rest}"))).code, Code::PathEscape, "{rest}");
         }
         for key in ["license-file", "readme"] {
-            assert_eq!(
-                only(&refuse(&format!("{PACKAGE}{key}=\"{path}\""))).code,
-                Code::PathEscape,
-                "{key}"
-            );
+            assert_eq!(only(&refuse(&format!("{PACKAGE}{key}=\"{path}\""))).code, Code::PathEscape, "{key}");
         }
         let pin = format!("{PACKAGE}[publish]\na={{wit=\"opaque\",path=\"{path}\"}}");
         assert_eq!(only(&refuse(&pin)).code, Code::PathEscape);
     }
-    assert_eq!(
-        only(&refuse(&format!(
-            "{PACKAGE}[[skill]]\nfile=\"/etc/passwd\""
-        )))
-        .code,
-        Code::PathEscape
-    );
+    assert_eq!(only(&refuse(&format!("{PACKAGE}[[skill]]\nfile=\"/etc/passwd\""))).code, Code::PathEscape);
 }
 
 // manifest case 30
@@ -139,16 +95,11 @@ fn a_manifest_of_five_megabytes_is_too_large_before_it_is_parsed() {
     let path = dir.path().join("Capsule.toml");
     // Not TOML and not UTF-8 either: only the size can be what is reported.
     std::fs::write(&path, vec![0xFF; 5 * 1024 * 1024]).unwrap();
-    assert_eq!(
-        load_manifest(&path).unwrap_err().code(),
-        Some(Code::ManifestTooLarge)
-    );
+    assert_eq!(load_manifest(&path).unwrap_err().code(), Some(Code::ManifestTooLarge));
     let text = "x".repeat(MAX_MANIFEST_BYTES + 1);
     assert_eq!(refuse(&text).code(), Some(Code::ManifestTooLarge));
     assert_eq!(
-        parse_manifest_bytes(&vec![0xFF; MAX_MANIFEST_BYTES + 1], &path)
-            .unwrap_err()
-            .code(),
+        parse_manifest_bytes(&vec![0xFF; MAX_MANIFEST_BYTES + 1], &path).unwrap_err().code(),
         Some(Code::ManifestTooLarge)
     );
     let comment = format!("{PACKAGE}{COMPONENT}#");
@@ -160,21 +111,14 @@ fn a_manifest_of_five_megabytes_is_too_large_before_it_is_parsed() {
 #[test]
 fn nesting_without_end_is_a_syntax_error_and_no_overflow() {
     let dotted = ["a"; 79].join(".");
-    let deep_tables: String = (0..78)
-        .map(|_| format!("{dotted} = {{ "))
-        .collect::<String>()
-        + "b = 1"
-        + &" }".repeat(78);
+    let deep_tables: String =
+        (0..78).map(|_| format!("{dotted} = {{ ")).collect::<String>() + "b = 1" + &" }".repeat(78);
     for text in [
         format!("a = {}{}", "[".repeat(10_000), "]".repeat(10_000)),
         format!("a = {}1{}", "{ a = ".repeat(10_000), " }".repeat(10_000)),
         format!("a = {}", "[".repeat(500_000)),
         format!("[{}]", ["a"; 10_000].join(".")),
-        format!(
-            "[package.metadata]\na = {}{}",
-            "[".repeat(70),
-            "]".repeat(70)
-        ),
+        format!("[package.metadata]\na = {}{}", "[".repeat(70), "]".repeat(70)),
         format!("[package.metadata.{}]", ["a"; 70].join(".")),
         deep_tables,
     ] {
@@ -186,14 +130,8 @@ fn nesting_without_end_is_a_syntax_error_and_no_overflow() {
 #[test]
 fn a_key_given_twice_is_a_syntax_error_with_its_place() {
     let fault = only(&refuse("[package]\nname=\"a\"\nname=\"b\"\n"));
-    assert_eq!(
-        (fault.code, fault.line, fault.column),
-        (Code::TomlSyntax, Some(3), Some(1))
-    );
-    assert_eq!(
-        fault.to_string(),
-        "Capsule.toml:3:1: not valid TOML: duplicate key"
-    );
+    assert_eq!((fault.code, fault.line, fault.column), (Code::TomlSyntax, Some(3), Some(1)));
+    assert_eq!(fault.to_string(), "Capsule.toml:3:1: not valid TOML: duplicate key");
 }
 
 #[test]
@@ -205,33 +143,18 @@ fn columns_do_not_count_a_byte_order_mark() {
 // manifest case 32
 #[test]
 fn the_socket_path_is_no_key_of_a_manifest() {
-    let fault = only(&refuse(&format!(
-        "{PACKAGE}{COMPONENT}[env]\nASTRID_SOCKET_PATH={{}}"
-    )));
-    assert_eq!(
-        (fault.key.as_str(), fault.code),
-        ("env.ASTRID_SOCKET_PATH", Code::ReservedEnv)
-    );
+    let fault = only(&refuse(&format!("{PACKAGE}{COMPONENT}[env]\nASTRID_SOCKET_PATH={{}}")));
+    assert_eq!((fault.key.as_str(), fault.code), ("env.ASTRID_SOCKET_PATH", Code::ReservedEnv));
 }
 
 // manifest case 33
 #[test]
 fn patterns_that_climb_and_hosts_that_are_urls_are_refused() {
-    let fault = |rest: &str| {
-        only(&refuse(&format!(
-            "{PACKAGE}{COMPONENT}[capabilities]\n{rest}"
-        )))
-    };
+    let fault = |rest: &str| only(&refuse(&format!("{PACKAGE}{COMPONENT}[capabilities]\n{rest}")));
     let climbing = fault("fs_read=[\"cwd://../..\"]");
-    assert_eq!(
-        (climbing.key.as_str(), climbing.code),
-        ("capabilities.fs_read[0]", Code::PathEscape)
-    );
+    assert_eq!((climbing.key.as_str(), climbing.code), ("capabilities.fs_read[0]", Code::PathEscape));
     let url = fault("net=[\"https://x/\"]");
-    assert_eq!(
-        (url.key.as_str(), url.code),
-        ("capabilities.net[0]", Code::BadNetPattern)
-    );
+    assert_eq!((url.key.as_str(), url.code), ("capabilities.net[0]", Code::BadNetPattern));
     assert_eq!(url.allowed.as_deref(), Some("host, host:port, *.host, *"));
 }
 
@@ -251,18 +174,10 @@ fn a_byte_that_is_not_utf8_is_refused_with_its_offset() {
 #[test]
 fn a_grant_stated_on_a_library_is_held_by_the_capsule() {
     let library = "[[component]]\nid=\"l\"\nfile=\"l.wasm\"\ntype=\"library\"\ncapabilities={ host_process=[\"sh\"], uplink=true }\n";
-    let (manifest, _) = parse_manifest(
-        &format!("{PACKAGE}{COMPONENT}{library}"),
-        Path::new("Capsule.toml"),
-    )
-    .unwrap();
-    assert_eq!(
-        manifest.capabilities.held_names(),
-        ["host_process", "uplink"]
-    );
-    let asked = manifest
-        .capabilities
-        .expansions_from(&CapabilitiesDef::default());
+    let (manifest, _) =
+        parse_manifest(&format!("{PACKAGE}{COMPONENT}{library}"), Path::new("Capsule.toml")).unwrap();
+    assert_eq!(manifest.capabilities.held_names(), ["host_process", "uplink"]);
+    let asked = manifest.capabilities.expansions_from(&CapabilitiesDef::default());
     assert_eq!(asked["host_process"], ["sh"]);
 }
 
@@ -275,9 +190,7 @@ fn env_keys_that_wait_for_each_other_are_named() {
     let fault = only(&refuse(&text));
     assert_eq!(fault.code, Code::EnvCycle);
     assert!(fault.problem.ends_with(": a, b"), "{fault}");
-    let own = only(&refuse(&format!(
-        "{PACKAGE}{COMPONENT}[env.a]\noptions_from={{http=\"{{a}}\"}}"
-    )));
+    let own = only(&refuse(&format!("{PACKAGE}{COMPONENT}[env.a]\noptions_from={{http=\"{{a}}\"}}")));
     assert_eq!(own.code, Code::EnvCycle);
 }
 
@@ -296,9 +209,7 @@ fn messages_about_hostile_text_stay_short_and_on_one_line() {
     let key = "k".repeat(400_000);
     let text = format!("{PACKAGE}{COMPONENT}[subscribe.\"{key}\"]\nwit=\"opaque\"");
     assert!(refuse(&text).to_string().len() < 1000);
-    let control = only(&refuse(
-        "[package]\nname=\"a\\n\\u001b[31m\"\nversion=\"1.0.0\"",
-    ));
+    let control = only(&refuse("[package]\nname=\"a\\n\\u001b[31m\"\nversion=\"1.0.0\""));
     assert_eq!(control.to_string().lines().count(), 1);
     assert!(!control.to_string().contains('\u{1b}'));
 }

@@ -4,7 +4,9 @@ use std::path::{Path, PathBuf};
 
 /// A guest that is not there.
 #[derive(Debug, thiserror::Error)]
-#[error("guest {name}: {path}: {problem}; build the guests with `cargo xtask guests`, or run `cargo xtask test`")]
+#[error(
+    "guest {name}: {path}: {problem}; build the guests with `cargo xtask guests`, or run `cargo xtask test`"
+)]
 pub struct GuestMissing {
     name: String,
     path: PathBuf,

@@ -4,12 +4,15 @@ mod build;
 mod check;
 mod inspect;
 mod new;
+pub(crate) mod run;
+
+use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
 use crate::error::CliError;
 
-/// Makes, builds, inspects and checks capsules.
+/// Makes, builds, inspects, checks and runs capsules.
 #[derive(Debug, Parser)]
 // Without a command the help would come as an error of many lines.
 #[command(name = "capsule", version, about, propagate_version = true, arg_required_else_help = false)]
@@ -26,16 +29,19 @@ pub(crate) enum Command {
     Build(build::Args),
     Inspect(inspect::Args),
     Check(check::Args),
+    Run(Box<run::Args>),
 }
 
 impl Command {
     /// Does what was asked.
-    pub(crate) fn run(self) -> Result<(), CliError> {
+    pub(crate) fn run(self) -> Result<ExitCode, CliError> {
         match self {
             Self::New(args) => new::run(&args),
             Self::Build(args) => build::run(&args),
             Self::Inspect(args) => inspect::run(&args),
             Self::Check(args) => check::run(&args),
+            Self::Run(args) => return run::run(&args),
         }
+        .map(|()| ExitCode::SUCCESS)
     }
 }

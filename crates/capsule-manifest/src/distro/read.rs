@@ -38,22 +38,10 @@ pub fn parse_distro(
     sink.end_step()?;
     let distro = read_header(&root, &mut sink);
     let distro = sink.settle(distro)?;
-    let variables = root
-        .get("variables")
-        .iter()
-        .flat_map(Cursor::entries)
-        .map(read_variable)
-        .collect();
+    let variables = root.get("variables").iter().flat_map(Cursor::entries).map(read_variable).collect();
     let capsules = read_capsules(&root, &variables, &mut sink);
     sink.end_step()?;
-    Ok((
-        DistroManifest {
-            distro,
-            variables,
-            capsules,
-        },
-        sink.into_warnings(),
-    ))
+    Ok((DistroManifest { distro, variables, capsules }, sink.into_warnings()))
 }
 
 /// Reads and parses the distro at `path`.
@@ -102,10 +90,7 @@ fn read_requires(table: &Cursor<'_>, sink: &mut Sink<'_>) -> BTreeMap<InterfaceN
     for (namespace, inner) in table.get("requires").iter().flat_map(Cursor::entries) {
         for (interface, entry) in inner.entries() {
             let text = entry.text().unwrap_or_default();
-            match (
-                InterfaceName::parse(&format!("{namespace}:{interface}")),
-                VersionReq::parse(text),
-            ) {
+            match (InterfaceName::parse(&format!("{namespace}:{interface}")), VersionReq::parse(text)) {
                 (Ok(name), Ok(version)) => {
                     requires.insert(name, version);
                 }
@@ -136,9 +121,7 @@ fn read_variable((name, entry): (&str, Cursor<'_>)) -> (String, VariableDef) {
     let variable = VariableDef {
         secret: entry.bool_at("secret").unwrap_or_default(),
         description: entry.string_at("description"),
-        default: entry
-            .get("default")
-            .and_then(|found| scalar_text(found.node)),
+        default: entry.get("default").and_then(|found| scalar_text(found.node)),
     };
     (name.to_owned(), variable)
 }
@@ -150,10 +133,7 @@ fn read_capsules(
 ) -> Vec<DistroCapsule> {
     let mut names = HashSet::new();
     let entries = root.tables("capsule");
-    entries
-        .iter()
-        .filter_map(|entry| read_capsule(entry, variables, &mut names, sink).ok())
-        .collect()
+    entries.iter().filter_map(|entry| read_capsule(entry, variables, &mut names, sink).ok()).collect()
 }
 
 fn read_capsule<'t>(
@@ -167,24 +147,14 @@ fn read_capsule<'t>(
     for (key, value) in entry.get("env").iter().flat_map(Cursor::entries) {
         let text = value.text().unwrap_or_default();
         if let Err((code, problem)) = check_variables(text, variables) {
-            outcome = Err(sink.fault(
-                &value,
-                code,
-                problem,
-                "text with {{ variable }} of [variables]",
-            ));
+            outcome = Err(sink.fault(&value, code, problem, "text with {{ variable }} of [variables]"));
         }
         env.insert(key.to_owned(), text.to_owned());
     }
     let found = entry.field("name");
     let text = found.text().unwrap_or_default();
     let name = CapsuleId::parse(text).map_err(|error| {
-        sink.fault(
-            &found,
-            Code::BadCapsuleId,
-            error.to_string(),
-            "lowercase letters, digits, hyphen",
-        )
+        sink.fault(&found, Code::BadCapsuleId, error.to_string(), "lowercase letters, digits, hyphen")
     })?;
     if !names.insert(text) {
         return Err(sink.fault(
@@ -205,23 +175,14 @@ fn read_capsule<'t>(
     })
 }
 
-fn check_variables(
-    text: &str,
-    variables: &IndexMap<String, VariableDef>,
-) -> Result<(), (Code, String)> {
+fn check_variables(text: &str, variables: &IndexMap<String, VariableDef>) -> Result<(), (Code, String)> {
     let mut rest = text;
     while let Some((_, after)) = rest.split_once("{{") {
         let Some((name, tail)) = after.split_once("}}") else {
-            return Err((
-                Code::BadTemplate,
-                format!("{} has an unclosed \"{{{{\"", quote(text)),
-            ));
+            return Err((Code::BadTemplate, format!("{} has an unclosed \"{{{{\"", quote(text))));
         };
         if !variables.contains_key(name.trim()) {
-            return Err((
-                Code::UnknownVariable,
-                format!("{} is no declared variable", quote(name.trim())),
-            ));
+            return Err((Code::UnknownVariable, format!("{} is no declared variable", quote(name.trim()))));
         }
         rest = tail;
     }

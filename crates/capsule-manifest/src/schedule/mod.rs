@@ -54,10 +54,7 @@ impl Schedule {
     /// [`BadSchedule`] names the field and value that is wrong, or says that the schedule never fires.
     pub fn parse(text: &str) -> Result<Self, BadSchedule> {
         if text.len() > MAX_BYTES {
-            return Err(BadSchedule(format!(
-                "the schedule has {} bytes, more than {MAX_BYTES}",
-                text.len()
-            )));
+            return Err(BadSchedule(format!("the schedule has {} bytes, more than {MAX_BYTES}", text.len())));
         }
         let rule = match text.trim() {
             "@hourly" => calendar("0 0 * * * *")?,
@@ -72,10 +69,7 @@ impl Schedule {
                 None => calendar(other)?,
             },
         };
-        Ok(Self {
-            text: text.to_owned(),
-            rule,
-        })
+        Ok(Self { text: text.to_owned(), rule })
     }
 
     /// The schedule as written.
@@ -130,11 +124,7 @@ impl CronFields {
                 return Some((hour, minute, first_second));
             }
         }
-        Some((
-            next(self.hours, hour.saturating_add(1))?,
-            first_minute,
-            first_second,
-        ))
+        Some((next(self.hours, hour.saturating_add(1))?, first_minute, first_second))
     }
 
     fn restricts_days(&self) -> bool {
@@ -154,8 +144,7 @@ impl CronFields {
         };
         self.restricts_weekdays()
             || (1..=12).any(|month| {
-                has(self.months, month)
-                    && next(self.days, 1).is_some_and(|day| day <= last_day(month))
+                has(self.months, month) && next(self.days, 1).is_some_and(|day| day <= last_day(month))
             })
     }
 }
@@ -164,15 +153,9 @@ fn calendar(text: &str) -> Result<ScheduleRule, BadSchedule> {
     let fields: Vec<&str> = text.split_whitespace().collect();
     let (second, [minute, hour, day, month, weekday]) = match *fields.as_slice() {
         [minute, hour, day, month, weekday] => ("0", [minute, hour, day, month, weekday]),
-        [second, minute, hour, day, month, weekday] => {
-            (second, [minute, hour, day, month, weekday])
-        }
+        [second, minute, hour, day, month, weekday] => (second, [minute, hour, day, month, weekday]),
         _ => {
-            return Err(BadSchedule(format!(
-                "{} has {} fields",
-                quote(text),
-                fields.len()
-            )));
+            return Err(BadSchedule(format!("{} has {} fields", quote(text), fields.len())));
         }
     };
     let weekdays = WEEKDAY.parse(weekday)?;
@@ -188,10 +171,7 @@ fn calendar(text: &str) -> Result<ScheduleRule, BadSchedule> {
     if fields.can_fire() {
         Ok(ScheduleRule::Calendar(fields))
     } else {
-        Err(BadSchedule(format!(
-            "{} never fires: no month it names has such a day",
-            quote(text)
-        )))
+        Err(BadSchedule(format!("{} never fires: no month it names has such a day", quote(text))))
     }
 }
 
@@ -208,11 +188,8 @@ fn parse_interval(text: &str) -> Result<Duration, BadSchedule> {
     if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
         return Err(bad("is no whole number with a unit"));
     }
-    let seconds = digits
-        .parse::<u32>()
-        .ok()
-        .map(|count| u64::from(count) * unit)
-        .ok_or_else(|| bad("is too long"))?;
+    let seconds =
+        digits.parse::<u32>().ok().map(|count| u64::from(count) * unit).ok_or_else(|| bad("is too long"))?;
     if seconds == 0 {
         return Err(bad("is shorter than one second"));
     }

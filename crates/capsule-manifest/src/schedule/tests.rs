@@ -60,14 +60,8 @@ fn nicknames_are_the_expressions_they_stand_for() {
     assert_eq!(fields("@daily"), fields("0 0 * * *"));
     assert_eq!(fields("@weekly"), fields("0 0 * * 0"));
     assert_eq!(fields("@monthly"), fields("0 0 1 * *"));
-    assert_eq!(
-        Schedule::parse("@every 90s").unwrap().rule,
-        ScheduleRule::Every(Duration::from_secs(90))
-    );
-    assert_eq!(
-        Schedule::parse("@every 2d").unwrap().rule,
-        ScheduleRule::Every(Duration::from_secs(172_800))
-    );
+    assert_eq!(Schedule::parse("@every 90s").unwrap().rule, ScheduleRule::Every(Duration::from_secs(90)));
+    assert_eq!(Schedule::parse("@every 2d").unwrap().rule, ScheduleRule::Every(Duration::from_secs(172_800)));
 }
 
 #[test]
@@ -89,10 +83,7 @@ fn a_value_out_of_range_names_its_field_and_range() {
     assert_eq!(problem("* * * * 8"), "day of week 8 out of range 0-7");
     assert_eq!(problem("60 * * * * *"), "second 60 out of range 0-59");
     assert_eq!(problem("*/0 * * * *"), "minute step 0 out of range 1-60");
-    assert_eq!(
-        problem("9-3 * * * *"),
-        "minute range \"9-3\" runs backwards"
-    );
+    assert_eq!(problem("9-3 * * * *"), "minute range \"9-3\" runs backwards");
 }
 
 #[test]

@@ -1,8 +1,8 @@
 //! The shape of `Capsule.toml`.
 
 use super::Shape::{
-    Bool, Count, Enum, Enums, FreeTable, Interfaces, Map, OneOrMore, Refused, ScalarOrTexts, Table,
-    Tables, Text, TextOr, TextOrFreeTable, Texts, Word,
+    Bool, Count, Enum, Enums, FreeTable, Interfaces, Map, OneOrMore, Refused, ScalarOrTexts, Table, Tables,
+    Text, TextOr, TextOrFreeTable, Texts, Word,
 };
 use super::{Schema, optional, required, schema};
 
@@ -87,11 +87,8 @@ static SUBSCRIBE: Schema = schema(&[
     optional(&["priority"], Count),
 ]);
 
-static INTERCEPTOR: Schema = schema(&[
-    required(&["event"], Text),
-    required(&["action"], Word),
-    optional(&["priority"], Count),
-]);
+static INTERCEPTOR: Schema =
+    schema(&[required(&["event"], Text), required(&["action"], Word), optional(&["priority"], Count)]);
 
 static CAPABILITIES: Schema = Schema {
     fields: &[
@@ -123,10 +120,7 @@ static ENV: Schema = schema(&[
     optional(&["enum_values"], Texts),
     optional(&["placeholder"], Text),
     optional(&["options_from", "options-from"], Table(&OPTIONS_FROM)),
-    optional(
-        &["scope"],
-        Refused("scope is chosen by the operator when storing the value"),
-    ),
+    optional(&["scope"], Refused("scope is chosen by the operator when storing the value")),
 ]);
 
 static OPTIONS_FROM: Schema = schema(&[
@@ -162,11 +156,8 @@ static MCP_SERVER: Schema = schema(&[
 
 static CONTEXT_FILE: Schema = schema(&[required(&["name"], Word), required(&["file"], Text)]);
 
-static SKILL: Schema = schema(&[
-    optional(&["name"], Word),
-    optional(&["description"], Text),
-    required(&["file"], Text),
-]);
+static SKILL: Schema =
+    schema(&[optional(&["name"], Word), optional(&["description"], Text), required(&["file"], Text)]);
 
 static UPLINK: Schema = schema(&[
     required(&["name"], Text),
@@ -182,10 +173,7 @@ static TOPIC: Schema = schema(&[
     optional(&["wit_type"], Text),
 ]);
 
-static DEPENDENCIES: Schema = schema(&[
-    optional(&["requires"], Texts),
-    optional(&["provides"], Texts),
-]);
+static DEPENDENCIES: Schema = schema(&[optional(&["requires"], Texts), optional(&["provides"], Texts)]);
 
 static CRON: Schema = schema(&[
     required(&["name"], Text),
@@ -195,8 +183,5 @@ static CRON: Schema = schema(&[
     optional(&["timezone"], Enum(&["UTC", "local"], &[])),
 ]);
 
-static LLM_PROVIDER: Schema = schema(&[
-    required(&["id"], Word),
-    optional(&["description"], Text),
-    optional(&["capabilities"], Texts),
-]);
+static LLM_PROVIDER: Schema =
+    schema(&[required(&["id"], Word), optional(&["description"], Text), optional(&["capabilities"], Texts)]);

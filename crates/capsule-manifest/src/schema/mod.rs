@@ -57,26 +57,15 @@ pub(crate) enum Shape {
 }
 
 pub(crate) const fn required(names: &'static [&'static str], shape: Shape) -> Field {
-    Field {
-        names,
-        shape,
-        required: true,
-    }
+    Field { names, shape, required: true }
 }
 
 pub(crate) const fn optional(names: &'static [&'static str], shape: Shape) -> Field {
-    Field {
-        names,
-        shape,
-        required: false,
-    }
+    Field { names, shape, required: false }
 }
 
 pub(crate) const fn schema(fields: &'static [Field]) -> Schema {
-    Schema {
-        fields,
-        unknown: "is ignored",
-    }
+    Schema { fields, unknown: "is ignored" }
 }
 
 impl Schema {
@@ -95,10 +84,7 @@ impl Schema {
 
 impl Field {
     fn check(&self, table: &Cursor<'_>, sink: &mut Sink<'_>) {
-        let mut given = self
-            .names
-            .iter()
-            .filter_map(|name| table.get(name).map(|found| (*name, found)));
+        let mut given = self.names.iter().filter_map(|name| table.get(name).map(|found| (*name, found)));
         let Some((name, found)) = given.next() else {
             if self.required {
                 self.report_missing(table, sink);
@@ -110,11 +96,7 @@ impl Field {
             sink.fault(
                 key_of(&other),
                 Code::DuplicateKey,
-                format!(
-                    "{} and {} are spellings of one key",
-                    quote(name),
-                    quote(again)
-                ),
+                format!("{} and {} are spellings of one key", quote(name), quote(again)),
                 format!("only one of {}", self.names.join(", ")),
             );
         }
@@ -126,12 +108,7 @@ impl Field {
         };
         let path = table.path.key(name);
         let spot = Spot::new(&path, table.node.at);
-        sink.fault(
-            spot,
-            Code::MissingKey,
-            format!("\"{path}\" is missing"),
-            self.shape.accepts(),
-        );
+        sink.fault(spot, Code::MissingKey, format!("\"{path}\" is missing"), self.shape.accepts());
     }
 }
 
@@ -151,12 +128,7 @@ impl Shape {
             (Self::Count, Data::Integer(number)) => {
                 if u32::try_from(*number).is_err() {
                     let problem = format!("{number} is out of range");
-                    sink.fault(
-                        cursor,
-                        Code::OutOfRange,
-                        problem,
-                        format!("0 to {}", u32::MAX),
-                    );
+                    sink.fault(cursor, Code::OutOfRange, problem, format!("0 to {}", u32::MAX));
                 }
             }
             (Self::ScalarOrTexts, Data::Float(number)) if number.is_finite() => {}
@@ -194,12 +166,7 @@ impl Shape {
                 sink.warn(key_of(cursor), Code::RefusedKey, message);
             }
             (_, data) => {
-                sink.fault(
-                    cursor,
-                    Code::WrongType,
-                    format!("is {}", type_name(data)),
-                    self.accepts(),
-                );
+                sink.fault(cursor, Code::WrongType, format!("is {}", type_name(data)), self.accepts());
             }
         }
     }

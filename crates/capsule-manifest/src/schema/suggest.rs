@@ -17,10 +17,7 @@ pub(super) fn warn_unknown(schema: &Schema, name: &str, entry: &Cursor<'_>, sink
 }
 
 fn nearest(schema: &Schema, name: &str) -> Option<&'static str> {
-    let known = schema
-        .fields
-        .iter()
-        .filter(|field| !matches!(field.shape, Shape::Refused(_)));
+    let known = schema.fields.iter().filter(|field| !matches!(field.shape, Shape::Refused(_)));
     let names = known.flat_map(|field| field.names.iter().copied());
     names
         .filter_map(|known| Some((distance(known, name)?, known)))

@@ -110,10 +110,7 @@ impl CapabilitiesDef {
         } = self;
         [
             ("allow_persistent", Held::Flag(*allow_persistent)),
-            (
-                "allow_prompt_injection",
-                Held::Flag(*allow_prompt_injection),
-            ),
+            ("allow_prompt_injection", Held::Flag(*allow_prompt_injection)),
             ("fs_read", Held::List(fs_read)),
             ("fs_write", Held::List(fs_write)),
             ("host_process", Held::List(host_process)),
@@ -132,19 +129,13 @@ impl CapabilitiesDef {
     /// nothing by itself, so it is never among them.
     #[must_use]
     pub fn held_names(&self) -> Vec<&'static str> {
-        self.keys()
-            .into_iter()
-            .filter(|(_, held)| held.is_held())
-            .map(|(name, _)| name)
-            .collect()
+        self.keys().into_iter().filter(|(_, held)| held.is_held()).map(|(name, _)| name).collect()
     }
 
     /// Whether `name` is one of [`held_names`](Self::held_names).
     #[must_use]
     pub fn has(&self, name: &str) -> bool {
-        self.keys()
-            .into_iter()
-            .any(|(key, held)| key == name && held.is_held())
+        self.keys().into_iter().any(|(key, held)| key == name && held.is_held())
     }
 
     /// The number of run-loop workers asked for, at least one.
@@ -161,11 +152,8 @@ impl CapabilitiesDef {
         let mut expansions: BTreeMap<_, _> = pairs
             .map(|((name, ours), (_, theirs))| {
                 let theirs = theirs.entries();
-                let new = ours
-                    .entries()
-                    .into_iter()
-                    .filter(|entry| !theirs.contains(entry))
-                    .map(str::to_owned);
+                let new =
+                    ours.entries().into_iter().filter(|entry| !theirs.contains(entry)).map(str::to_owned);
                 (name, new.collect::<Vec<_>>())
             })
             .filter(|(_, new)| !new.is_empty())

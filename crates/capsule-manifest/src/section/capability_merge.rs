@@ -32,9 +32,7 @@ pub(crate) fn effective(root: &Cursor<'_>, sink: &mut Sink<'_>) -> CapabilitiesD
     let mut effective = union(&sets);
     imply_uplink(root, &mut effective, sink);
     let useless = effective.allow_persistent && effective.host_process.is_empty();
-    let stated = tables
-        .iter()
-        .find_map(|table| table.get("allow_persistent"));
+    let stated = tables.iter().find_map(|table| table.get("allow_persistent"));
     if let Some(flag) = stated.filter(|_| useless) {
         let message = "\"allow_persistent\" does nothing without \"host_process\"";
         sink.warn(key_of(&flag), Code::UselessPersistent, message);
@@ -45,10 +43,7 @@ pub(crate) fn effective(root: &Cursor<'_>, sink: &mut Sink<'_>) -> CapabilitiesD
 /// Before publish and subscribe tables existed, an `[[uplink]]` was all that a frontend declared.
 fn imply_uplink(root: &Cursor<'_>, effective: &mut CapabilitiesDef, sink: &mut Sink<'_>) {
     let legacy = root.get("publish").is_none() && root.get("subscribe").is_none();
-    let Some(table) = root
-        .get("uplink")
-        .filter(|table| legacy && !table.elements().is_empty())
-    else {
+    let Some(table) = root.get("uplink").filter(|table| legacy && !table.elements().is_empty()) else {
         return;
     };
     if !effective.uplink {
@@ -77,11 +72,7 @@ fn read(table: &Cursor<'_>) -> CapabilitiesDef {
         fs_write: table.strings_at("fs_write"),
         host_process: table.strings_at("host_process"),
         allow_persistent: flag("allow_persistent"),
-        identity: table
-            .texts_at("identity")
-            .into_iter()
-            .filter_map(|(word, _)| operation(word))
-            .collect(),
+        identity: table.texts_at("identity").into_iter().filter_map(|(word, _)| operation(word)).collect(),
         allow_prompt_injection: flag("allow_prompt_injection"),
     }
 }
@@ -108,23 +99,12 @@ fn union(sets: &[CapabilitiesDef]) -> CapabilitiesDef {
     }
 }
 
-fn merged<'l, T: Clone + Eq + std::hash::Hash + 'l>(
-    lists: impl Iterator<Item = &'l Vec<T>>,
-) -> Vec<T> {
-    lists
-        .flatten()
-        .cloned()
-        .collect::<IndexSet<T>>()
-        .into_iter()
-        .collect()
+fn merged<'l, T: Clone + Eq + std::hash::Hash + 'l>(lists: impl Iterator<Item = &'l Vec<T>>) -> Vec<T> {
+    lists.flatten().cloned().collect::<IndexSet<T>>().into_iter().collect()
 }
 
 fn operation(word: &str) -> Option<IdentityOperation> {
-    [
-        IdentityOperation::Resolve,
-        IdentityOperation::Link,
-        IdentityOperation::Admin,
-    ]
-    .into_iter()
-    .find(|operation| operation.as_str() == word)
+    [IdentityOperation::Resolve, IdentityOperation::Link, IdentityOperation::Admin]
+        .into_iter()
+        .find(|operation| operation.as_str() == word)
 }

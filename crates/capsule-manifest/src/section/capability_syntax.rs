@@ -19,26 +19,10 @@ const LISTS: [(&str, Check, &str); 10] = [
     ("net_connect", connect, "host:port, host:*"),
     ("net_bind", bind, "unix:*, unix:<path>, host:port, host:*"),
     ("net_tcp_bind", connect, "host:port, host:*"),
-    (
-        "net_udp",
-        udp,
-        "bind:<ip>:<port>, send:<host>:<port>, <host>:<port>, with * for any host or port",
-    ),
-    (
-        "fs_read",
-        fs,
-        "cwd://, home://, /tmp, a path without \"..\", *",
-    ),
-    (
-        "fs_write",
-        fs,
-        "cwd://, home://, /tmp, a path without \"..\", *",
-    ),
-    (
-        "host_process",
-        process,
-        "a command, with or without leading arguments",
-    ),
+    ("net_udp", udp, "bind:<ip>:<port>, send:<host>:<port>, <host>:<port>, with * for any host or port"),
+    ("fs_read", fs, "cwd://, home://, /tmp, a path without \"..\", *"),
+    ("fs_write", fs, "cwd://, home://, /tmp, a path without \"..\", *"),
+    ("host_process", process, "a command, with or without leading arguments"),
     ("kv", anything, ""),
     ("identity", anything, ""),
 ];
@@ -64,12 +48,7 @@ fn limit(table: &Cursor<'_>, key: &str, entries: usize, sink: &mut Sink<'_>) {
         return;
     }
     let problem = format!("{} has {entries} entries", quote(key));
-    sink.fault(
-        &table.field(key),
-        Code::TooManyEntries,
-        problem,
-        format!("at most {MAX_CAPABILITY_ENTRIES}"),
-    );
+    sink.fault(&table.field(key), Code::TooManyEntries, problem, format!("at most {MAX_CAPABILITY_ENTRIES}"));
 }
 
 fn anything(_: &str) -> Option<(Code, &'static str)> {
@@ -94,9 +73,7 @@ fn net(entry: &str) -> Option<(Code, &'static str)> {
 }
 
 fn is_net_pattern(entry: &str) -> bool {
-    if entry.parse::<IpAddr>().is_ok()
-        || bracketed(entry).is_some_and(|(_, port)| port.is_none_or(is_port))
-    {
+    if entry.parse::<IpAddr>().is_ok() || bracketed(entry).is_some_and(|(_, port)| port.is_none_or(is_port)) {
         return true;
     }
     let name = entry.strip_prefix("*.").unwrap_or(entry);
@@ -107,10 +84,7 @@ fn is_net_pattern(entry: &str) -> bool {
 }
 
 fn connect(entry: &str) -> Option<(Code, &'static str)> {
-    (!is_endpoint(entry, false)).then_some((
-        Code::BadEndpoint,
-        "is no host with a port from 1 to 65535 or *",
-    ))
+    (!is_endpoint(entry, false)).then_some((Code::BadEndpoint, "is no host with a port from 1 to 65535 or *"))
 }
 
 fn bind(entry: &str) -> Option<(Code, &'static str)> {
@@ -148,19 +122,15 @@ fn fs(entry: &str) -> Option<(Code, &'static str)> {
 }
 
 fn process(entry: &str) -> Option<(Code, &'static str)> {
-    entry
-        .trim()
-        .is_empty()
-        .then_some((Code::BadCommand, "names no command"))
+    entry.trim().is_empty().then_some((Code::BadCommand, "names no command"))
 }
 
 fn is_endpoint(entry: &str, any_host: bool) -> bool {
     let Some((host, port)) = split_endpoint(entry) else {
         return false;
     };
-    let known_host = unbracketed(host).parse::<IpAddr>().is_ok()
-        || is_host_name(host)
-        || (any_host && host == "*");
+    let known_host =
+        unbracketed(host).parse::<IpAddr>().is_ok() || is_host_name(host) || (any_host && host == "*");
     known_host && is_any_port(port)
 }
 
@@ -169,18 +139,12 @@ fn split_endpoint(entry: &str) -> Option<(&str, &str)> {
 }
 
 fn unbracketed(host: &str) -> &str {
-    host.strip_prefix('[')
-        .and_then(|inner| inner.strip_suffix(']'))
-        .unwrap_or(host)
+    host.strip_prefix('[').and_then(|inner| inner.strip_suffix(']')).unwrap_or(host)
 }
 
 fn bracketed(entry: &str) -> Option<(Ipv6Addr, Option<&str>)> {
     let (address, rest) = entry.strip_prefix('[')?.split_once(']')?;
-    let port = if rest.is_empty() {
-        None
-    } else {
-        Some(rest.strip_prefix(':')?)
-    };
+    let port = if rest.is_empty() { None } else { Some(rest.strip_prefix(':')?) };
     Some((address.parse().ok()?, port))
 }
 
@@ -240,14 +204,7 @@ mod tests {
 
     #[test]
     fn socket_entries_need_a_host_and_a_port() {
-        for good in [
-            "a.com:1",
-            "a.com:65535",
-            "a.com:*",
-            "[::1]:80",
-            "::1:80",
-            "127.0.0.1:*",
-        ] {
+        for good in ["a.com:1", "a.com:65535", "a.com:*", "[::1]:80", "::1:80", "127.0.0.1:*"] {
             assert_eq!(connect(good), None, "{good}");
         }
         for bad in [
@@ -262,10 +219,7 @@ mod tests {
             "a.com:+8",
             "a.com:http",
         ] {
-            assert!(
-                matches!(connect(bad), Some((Code::BadEndpoint, _))),
-                "{bad}"
-            );
+            assert!(matches!(connect(bad), Some((Code::BadEndpoint, _))), "{bad}");
         }
         assert_eq!(bind("unix:*"), None);
         assert!(bind("unix:").is_some());
@@ -273,24 +227,12 @@ mod tests {
 
     #[test]
     fn udp_entries_bind_to_addresses_and_send_to_hosts() {
-        for good in [
-            "bind:127.0.0.1:0053",
-            "bind:*:*",
-            "bind:[::]:53",
-            "send:a.com:53",
-            "a.com:*",
-            "*:53",
-            "*",
-        ] {
+        for good in
+            ["bind:127.0.0.1:0053", "bind:*:*", "bind:[::]:53", "send:a.com:53", "a.com:*", "*:53", "*"]
+        {
             assert_eq!(udp(good), None, "{good}");
         }
-        for bad in [
-            "",
-            "bind:a.com:53",
-            "bind:127.0.0.1",
-            "send:a.com",
-            "a.com:0",
-        ] {
+        for bad in ["", "bind:a.com:53", "bind:127.0.0.1", "send:a.com", "a.com:0"] {
             assert!(udp(bad).is_some(), "{bad}");
         }
     }

@@ -54,11 +54,7 @@ pub struct Binding {
 
 impl Binding {
     pub(crate) fn new(pattern: TopicPattern, action: String, priority: u32) -> Self {
-        Self {
-            pattern,
-            action,
-            priority,
-        }
+        Self { pattern, action, priority }
     }
 }
 
@@ -77,23 +73,13 @@ pub(crate) fn read(root: &Cursor<'_>, sink: &mut Sink<'_>) -> Channels {
     let publish_acl = read_acl(root, "ipc_publish", publishes.keys(), sink);
     let subscribe_acl = read_acl(root, "ipc_subscribe", subscribes.keys(), sink);
     let handled = subscribes.iter().filter_map(|(pattern, entry)| {
-        Some(Binding::new(
-            pattern.clone(),
-            entry.handler.clone()?,
-            entry.priority,
-        ))
+        Some(Binding::new(pattern.clone(), entry.handler.clone()?, entry.priority))
     });
     let mut all: Vec<Binding> = handled.collect();
     for entry in root.tables("interceptor") {
         all.extend(read_interceptor(&entry, sink).ok());
     }
-    Channels {
-        publishes,
-        subscribes,
-        publish_acl,
-        subscribe_acl,
-        bindings: collapse(all),
-    }
+    Channels { publishes, subscribes, publish_acl, subscribe_acl, bindings: collapse(all) }
 }
 
 fn read_table<T>(
@@ -106,11 +92,7 @@ fn read_table<T>(
     for (name, entry) in root.get(key).iter().flat_map(Cursor::entries) {
         let pattern = topic::read_key(name, &entry, sink);
         if name == "*" {
-            sink.warn(
-                key_of(&entry),
-                Code::BroadTopic,
-                format!("topic \"*\" of {key} covers every topic"),
-            );
+            sink.warn(key_of(&entry), Code::BroadTopic, format!("topic \"*\" of {key} covers every topic"));
         }
         if let (Ok(pattern), Ok(value)) = (pattern, read(&entry, sink)) {
             table.insert(pattern, value);
@@ -122,11 +104,7 @@ fn read_table<T>(
 fn read_publish(entry: &Cursor<'_>, sink: &mut Sink<'_>) -> Result<PublishDef, Faulted> {
     let wit = read_wit(entry, sink);
     let pin = read_pin(entry, sink);
-    Ok(PublishDef {
-        wit: wit?,
-        pin: pin?,
-        fanout: entry.bool_at("fanout").unwrap_or_default(),
-    })
+    Ok(PublishDef { wit: wit?, pin: pin?, fanout: entry.bool_at("fanout").unwrap_or_default() })
 }
 
 fn read_subscribe(entry: &Cursor<'_>, sink: &mut Sink<'_>) -> Result<SubscribeDef, Faulted> {
@@ -135,30 +113,16 @@ fn read_subscribe(entry: &Cursor<'_>, sink: &mut Sink<'_>) -> Result<SubscribeDe
     let handler = entry.string_at("handler");
     if let (Some(priority), None) = (entry.get("priority"), &handler) {
         let problem = "a priority without a handler orders nothing";
-        return Err(sink.fault(
-            &priority,
-            Code::PriorityWithoutHandler,
-            problem,
-            "priority beside handler",
-        ));
+        return Err(sink.fault(&priority, Code::PriorityWithoutHandler, problem, "priority beside handler"));
     }
     let priority = entry.u32_at("priority").unwrap_or(DEFAULT_PRIORITY);
-    Ok(SubscribeDef {
-        wit: wit?,
-        pin: pin?,
-        handler,
-        priority,
-    })
+    Ok(SubscribeDef { wit: wit?, pin: pin?, handler, priority })
 }
 
 fn read_interceptor(entry: &Cursor<'_>, sink: &mut Sink<'_>) -> Result<Binding, Faulted> {
     let pattern = topic::read_value(&entry.field("event"), sink)?;
     let action = entry.string_at("action").unwrap_or_default();
-    Ok(Binding::new(
-        pattern,
-        action,
-        entry.u32_at("priority").unwrap_or(DEFAULT_PRIORITY),
-    ))
+    Ok(Binding::new(pattern, action, entry.u32_at("priority").unwrap_or(DEFAULT_PRIORITY)))
 }
 
 /// The keys of the table, then the legacy list of every capability table, without repeats.
@@ -187,23 +151,8 @@ fn read_acl<'k>(
 /// One binding a pattern and action, with the lowest priority number any of them states.
 fn collapse(all: Vec<Binding>) -> Vec<Binding> {
     let mut merged: IndexMap<(TopicPattern, String), u32> = IndexMap::new();
-    for Binding {
-        pattern,
-        action,
-        priority,
-    } in all
-    {
-        merged
-            .entry((pattern, action))
-            .and_modify(|known| *known = priority.min(*known))
-            .or_insert(priority);
+    for Binding { pattern, action, priority } in all {
+        merged.entry((pattern, action)).and_modify(|known| *known = priority.min(*known)).or_insert(priority);
     }
-    merged
-        .into_iter()
-        .map(|((pattern, action), priority)| Binding {
-            pattern,
-            action,
-            priority,
-        })
-        .collect()
+    merged.into_iter().map(|((pattern, action), priority)| Binding { pattern, action, priority }).collect()
 }

@@ -12,8 +12,8 @@ use crate::text::{is_name, lower, lower_hyphen, lower_ident, quote};
 
 /// Verbs of the `capsule` program, which a cli command must not hide.
 pub const RESERVED_COMMANDS: [&str; 13] = [
-    "new", "install", "update", "list", "remove", "tree", "deps", "build", "check", "config",
-    "show", "run", "help",
+    "new", "install", "update", "list", "remove", "tree", "deps", "build", "check", "config", "show", "run",
+    "help",
 ];
 
 /// Where a command is typed.
@@ -53,10 +53,7 @@ pub struct CommandDef {
 pub(crate) fn read(root: &Cursor<'_>, sink: &mut Sink<'_>) -> Vec<CommandDef> {
     let mut known = HashSet::new();
     let commands = root.tables("command");
-    commands
-        .iter()
-        .filter_map(|entry| read_one(entry, &mut known, sink).ok())
-        .collect()
+    commands.iter().filter_map(|entry| read_one(entry, &mut known, sink).ok()).collect()
 }
 
 fn read_one<'t>(
@@ -73,27 +70,14 @@ fn read_one<'t>(
     let file = path::relative_at(entry, "file", sink);
     let (name, file) = (name?, file?);
     if !known.insert((name, kind)) {
-        let problem = format!(
-            "{} command {} is declared twice",
-            kind.as_str(),
-            quote(name)
-        );
+        let problem = format!("{} command {} is declared twice", kind.as_str(), quote(name));
         let allowed = format!("one of each name and kind ({})", COMMAND_KINDS.join(", "));
         return Err(sink.fault(&found, Code::DuplicateCommand, problem, allowed));
     }
-    Ok(CommandDef {
-        name: name.to_owned(),
-        description: entry.string_at("description"),
-        file,
-        kind,
-    })
+    Ok(CommandDef { name: name.to_owned(), description: entry.string_at("description"), file, kind })
 }
 
-fn read_name<'t>(
-    found: &Cursor<'t>,
-    kind: CommandKind,
-    sink: &mut Sink<'_>,
-) -> Result<&'t str, Faulted> {
+fn read_name<'t>(found: &Cursor<'t>, kind: CommandKind, sink: &mut Sink<'_>) -> Result<&'t str, Faulted> {
     let text = found.text().unwrap_or_default();
     let (name, good, allowed) = match kind {
         CommandKind::Slash => {
@@ -107,11 +91,7 @@ fn read_name<'t>(
         }
         CommandKind::Cli => {
             let good = is_name(text, 32, |byte| byte.is_ascii_lowercase(), lower_hyphen);
-            (
-                text,
-                good,
-                "1 to 32 lowercase letters, digits, \"-\", starting with a letter",
-            )
+            (text, good, "1 to 32 lowercase letters, digits, \"-\", starting with a letter")
         }
     };
     if !good {

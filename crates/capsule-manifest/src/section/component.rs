@@ -41,21 +41,13 @@ pub struct ComponentDef {
 
 /// Reads every component; links and the number of executables are for [`check_links`].
 pub(crate) fn read(root: &Cursor<'_>, sink: &mut Sink<'_>) -> Vec<ComponentDef> {
-    root.tables("component")
-        .iter()
-        .filter_map(|entry| read_one(entry, sink).ok())
-        .collect()
+    root.tables("component").iter().filter_map(|entry| read_one(entry, sink).ok()).collect()
 }
 
 fn read_one(entry: &Cursor<'_>, sink: &mut Sink<'_>) -> Result<ComponentDef, Faulted> {
-    let file = entry
-        .get_any(&["file", "entrypoint"])
-        .unwrap_or_else(|| entry.clone());
+    let file = entry.get_any(&["file", "entrypoint"]).unwrap_or_else(|| entry.clone());
     let file = path::inside(&file, sink);
-    let hash = entry
-        .get("hash")
-        .map(|found| read_hash(&found, sink))
-        .transpose();
+    let hash = entry.get("hash").map(|found| read_hash(&found, sink)).transpose();
     Ok(ComponentDef {
         id: entry.string_at("id").unwrap_or_default(),
         file: file?,
@@ -73,12 +65,7 @@ fn read_hash(found: &Cursor<'_>, sink: &mut Sink<'_>) -> Result<String, Faulted>
     let text = found.text().unwrap_or_default();
     hash::digest(text, false).map(str::to_owned).ok_or_else(|| {
         let problem = format!("{} is no BLAKE3 digest", quote(text));
-        sink.fault(
-            found,
-            Code::BadHash,
-            problem,
-            "64 lowercase hex digits, optionally prefixed \"blake3:\"",
-        )
+        sink.fault(found, Code::BadHash, problem, "64 lowercase hex digits, optionally prefixed \"blake3:\"")
     })
 }
 
@@ -101,12 +88,7 @@ pub(crate) fn check_links(root: &Cursor<'_>, components: &[ComponentDef], sink: 
             } else {
                 continue;
             };
-            sink.fault(
-                &place,
-                Code::UnknownLink,
-                problem,
-                "the id of another component",
-            );
+            sink.fault(&place, Code::UnknownLink, problem, "the id of another component");
         }
     }
     check_executables(components, &entries, sink);

@@ -31,25 +31,15 @@ pub struct SkillDef {
 pub(crate) fn read_context_files(root: &Cursor<'_>, sink: &mut Sink<'_>) -> Vec<ContextFileDef> {
     let read = |entry: &Cursor<'_>| {
         let file = path::relative(&entry.field("file"), sink).ok()?;
-        Some(ContextFileDef {
-            name: entry.string_at("name").unwrap_or_default(),
-            file,
-        })
+        Some(ContextFileDef { name: entry.string_at("name").unwrap_or_default(), file })
     };
-    root.tables("context_file")
-        .iter()
-        .filter_map(read)
-        .collect()
+    root.tables("context_file").iter().filter_map(read).collect()
 }
 
 pub(crate) fn read_skills(root: &Cursor<'_>, sink: &mut Sink<'_>) -> Vec<SkillDef> {
     let read = |entry: &Cursor<'_>| {
         let file = path::relative(&entry.field("file"), sink).ok()?;
-        Some(SkillDef {
-            name: entry.string_at("name"),
-            description: entry.string_at("description"),
-            file,
-        })
+        Some(SkillDef { name: entry.string_at("name"), description: entry.string_at("description"), file })
     };
     root.tables("skill").iter().filter_map(read).collect()
 }

@@ -53,18 +53,10 @@ pub(crate) fn read(root: &Cursor<'_>, sink: &mut Sink<'_>) -> Vec<CronJobDef> {
     let entries = root.tables("cron");
     if entries.len() > MAX_CRON_JOBS {
         let problem = format!("\"cron\" has {} entries", entries.len());
-        sink.fault(
-            &root.field("cron"),
-            Code::TooManyEntries,
-            problem,
-            format!("at most {MAX_CRON_JOBS}"),
-        );
+        sink.fault(&root.field("cron"), Code::TooManyEntries, problem, format!("at most {MAX_CRON_JOBS}"));
     }
     let mut names = HashSet::new();
-    entries
-        .iter()
-        .filter_map(|entry| read_one(entry, &mut names, sink).ok())
-        .collect()
+    entries.iter().filter_map(|entry| read_one(entry, &mut names, sink).ok()).collect()
 }
 
 fn read_one<'t>(
@@ -83,12 +75,7 @@ fn read_one<'t>(
             Some(found) if matches!(found.node.data, Data::Table(_)) => {
                 CronPayload::Json(json::object(found.node))
             }
-            found => CronPayload::Text(
-                found
-                    .and_then(|found| found.text())
-                    .unwrap_or_default()
-                    .to_owned(),
-            ),
+            found => CronPayload::Text(found.and_then(|found| found.text()).unwrap_or_default().to_owned()),
         },
         timezone: match entry.text_at("timezone") {
             Some("local") => CronTimezone::Local,
@@ -125,8 +112,7 @@ fn read_name<'t>(
 
 fn read_schedule(found: &Cursor<'_>, sink: &mut Sink<'_>) -> Result<Schedule, Faulted> {
     Schedule::parse(found.text().unwrap_or_default()).map_err(|error| {
-        let allowed =
-            "five or six cron fields, @hourly, @daily, @weekly, @monthly, @every <n>{s,m,h,d}";
+        let allowed = "five or six cron fields, @hourly, @daily, @weekly, @monthly, @every <n>{s,m,h,d}";
         sink.fault(found, Code::BadSchedule, error.to_string(), allowed)
     })
 }

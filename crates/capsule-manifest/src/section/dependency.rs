@@ -48,10 +48,7 @@ pub struct CapabilityRef {
 
 impl CapabilityRef {
     pub(crate) fn new(kind: RefKind, body: &str) -> Self {
-        Self {
-            kind,
-            body: body.to_owned(),
-        }
+        Self { kind, body: body.to_owned() }
     }
 }
 
@@ -82,10 +79,7 @@ pub(crate) fn read(root: &Cursor<'_>, sink: &mut Sink<'_>) -> DependenciesDef {
             .filter_map(|(text, found)| read_one(text, wild, &found, sink).ok())
             .collect()
     };
-    DependenciesDef {
-        requires: list("requires", true),
-        provides: list("provides", false),
-    }
+    DependenciesDef { requires: list("requires", true), provides: list("provides", false) }
 }
 
 fn read_one(
@@ -95,35 +89,22 @@ fn read_one(
     sink: &mut Sink<'_>,
 ) -> Result<CapabilityRef, Faulted> {
     let split = text.split_once(':').and_then(|(prefix, body)| {
-        RefKind::ALL
-            .into_iter()
-            .find(|kind| kind.as_str() == prefix)
-            .map(|kind| (kind, body))
+        RefKind::ALL.into_iter().find(|kind| kind.as_str() == prefix).map(|kind| (kind, body))
     });
     let (problem, allowed) = match split {
         None => ("has no known prefix", "topic:, tool:, llm:, uplink:"),
-        Some((_, "")) => (
-            "has nothing after its prefix",
-            "topic:<body>, tool:<body>, llm:<body>, uplink:<body>",
-        ),
+        Some((_, "")) => {
+            ("has nothing after its prefix", "topic:<body>, tool:<body>, llm:<body>, uplink:<body>")
+        }
         Some((kind, body)) if body.split('.').all(|part| is_segment(part, wild)) => {
             return Ok(CapabilityRef::new(kind, body));
         }
-        Some(_) if wild => (
-            "has an invalid segment",
-            "segments of letters, digits, \"_\", \":\", \"-\", or exactly \"*\"",
-        ),
-        Some(_) => (
-            "has an invalid segment",
-            "segments of letters, digits, \"_\", \":\", \"-\"",
-        ),
+        Some(_) if wild => {
+            ("has an invalid segment", "segments of letters, digits, \"_\", \":\", \"-\", or exactly \"*\"")
+        }
+        Some(_) => ("has an invalid segment", "segments of letters, digits, \"_\", \":\", \"-\""),
     };
-    Err(sink.fault(
-        found,
-        Code::BadCapabilityRef,
-        format!("{} {problem}", quote(text)),
-        allowed,
-    ))
+    Err(sink.fault(found, Code::BadCapabilityRef, format!("{} {problem}", quote(text)), allowed))
 }
 
 fn is_segment(part: &str, wild: bool) -> bool {

@@ -89,10 +89,7 @@ pub(crate) fn read(root: &Cursor<'_>, sink: &mut Sink<'_>) -> IndexMap<String, E
             continue;
         }
         if name.starts_with("__") || name.starts_with("ASTRID_") {
-            let message = format!(
-                "env key {} is ignored: such names are kept for the host",
-                quote(name)
-            );
+            let message = format!("env key {} is ignored: such names are kept for the host", quote(name));
             sink.warn(key_of(&entry), Code::ReservedEnv, message);
             continue;
         }
@@ -134,12 +131,7 @@ fn read_one(entry: &Cursor<'_>, sink: &mut Sink<'_>) -> Result<EnvDef, Faulted> 
         "array" => (EnvKind::Array, None),
         other => {
             let problem = format!("{} is no env type", quote(other));
-            return Err(sink.fault(
-                &entry.field("type"),
-                Code::BadEnum,
-                problem,
-                ENV_TYPES.join(", "),
-            ));
+            return Err(sink.fault(&entry.field("type"), Code::BadEnum, problem, ENV_TYPES.join(", ")));
         }
     };
     let mut enum_values = entry.strings_at("enum_values");
@@ -147,27 +139,15 @@ fn read_one(entry: &Cursor<'_>, sink: &mut Sink<'_>) -> Result<EnvDef, Faulted> 
         enum_values = vec!["true".to_owned(), "false".to_owned()];
     }
     let options_from = env_options::read(entry, sink);
-    let default = entry
-        .get("default")
-        .map(|found| read_default(&found, kind, sink))
-        .transpose();
+    let default = entry.get("default").map(|found| read_default(&found, kind, sink)).transpose();
     let (options_from, default) = (options_from?, default?);
     if let (EnvKind::Select, Some(EnvDefault::Text(value)), None) = (kind, &default, &options_from)
         && !enum_values.is_empty()
         && !enum_values.contains(value)
     {
         let problem = format!("{} is none of the options", quote(value));
-        let allowed = enum_values
-            .iter()
-            .take(16)
-            .map(|option| clip(option))
-            .collect::<Vec<_>>();
-        return Err(sink.fault(
-            &entry.field("default"),
-            Code::BadEnum,
-            problem,
-            allowed.join(", "),
-        ));
+        let allowed = enum_values.iter().take(16).map(|option| clip(option)).collect::<Vec<_>>();
+        return Err(sink.fault(&entry.field("default"), Code::BadEnum, problem, allowed.join(", ")));
     }
     Ok(EnvDef {
         kind,
@@ -181,11 +161,7 @@ fn read_one(entry: &Cursor<'_>, sink: &mut Sink<'_>) -> Result<EnvDef, Faulted> 
     })
 }
 
-fn read_default(
-    found: &Cursor<'_>,
-    kind: EnvKind,
-    sink: &mut Sink<'_>,
-) -> Result<EnvDefault, Faulted> {
+fn read_default(found: &Cursor<'_>, kind: EnvKind, sink: &mut Sink<'_>) -> Result<EnvDefault, Faulted> {
     match (kind, &found.node.data) {
         (EnvKind::Secret, _) => Err(sink.fault(
             found,
@@ -194,27 +170,13 @@ fn read_default(
             "no default",
         )),
         (EnvKind::Array, Data::Array(_)) => Ok(EnvDefault::List(
-            found
-                .elements()
-                .iter()
-                .filter_map(|one| one.text().map(str::to_owned))
-                .collect(),
+            found.elements().iter().filter_map(|one| one.text().map(str::to_owned)).collect(),
         )),
         (EnvKind::Array, _) => Ok(EnvDefault::List(
-            scalar_text(found.node)
-                .into_iter()
-                .filter(|text| !text.is_empty())
-                .collect(),
+            scalar_text(found.node).into_iter().filter(|text| !text.is_empty()).collect(),
         )),
-        _ => scalar_text(found.node)
-            .map(EnvDefault::Text)
-            .ok_or_else(|| {
-                sink.fault(
-                    found,
-                    Code::WrongType,
-                    "is an array",
-                    "a string, a finite number, true, false",
-                )
-            }),
+        _ => scalar_text(found.node).map(EnvDefault::Text).ok_or_else(|| {
+            sink.fault(found, Code::WrongType, "is an array", "a string, a finite number, true, false")
+        }),
     }
 }

@@ -32,39 +32,26 @@ pub struct OptionsFrom {
 impl OptionsFrom {
     /// Every key whose value is needed before the fetch: those of `after`, then those of placeholders, with repeats.
     pub fn needs(&self) -> impl Iterator<Item = &str> {
-        self.after
-            .iter()
-            .chain(&self.placeholders)
-            .map(String::as_str)
+        self.after.iter().chain(&self.placeholders).map(String::as_str)
     }
 }
 
 /// Reads the table of an env key.
-pub(crate) fn read(
-    entry: &Cursor<'_>,
-    sink: &mut Sink<'_>,
-) -> Result<Option<OptionsFrom>, Faulted> {
+pub(crate) fn read(entry: &Cursor<'_>, sink: &mut Sink<'_>) -> Result<Option<OptionsFrom>, Faulted> {
     let Some(table) = entry.get_any(&SPELLINGS) else {
         return Ok(None);
     };
     let mut placeholders = Vec::new();
     for found in ["http", "bearer"].iter().filter_map(|key| table.get(key)) {
         let names = template_names(found.text().unwrap_or_default()).map_err(|problem| {
-            sink.fault(
-                &found,
-                Code::BadTemplate,
-                problem,
-                "text with {key} placeholders",
-            )
+            sink.fault(&found, Code::BadTemplate, problem, "text with {key} placeholders")
         })?;
         placeholders.extend(names.into_iter().map(str::to_owned));
     }
     Ok(Some(OptionsFrom {
         http: table.string_at("http").unwrap_or_default(),
         bearer: table.string_at("bearer"),
-        select: table
-            .string_at("select")
-            .unwrap_or_else(|| DEFAULT_SELECT.to_owned()),
+        select: table.string_at("select").unwrap_or_else(|| DEFAULT_SELECT.to_owned()),
         after: table.strings_at("after"),
         placeholders,
     }))
@@ -81,10 +68,7 @@ fn template_names(template: &str) -> Result<Vec<&str>, String> {
             return Err(format!("{} has an unclosed \"{{\"", quote(template)));
         };
         if name.is_empty() || name.contains('{') {
-            return Err(format!(
-                "{} has a placeholder without a name",
-                quote(template)
-            ));
+            return Err(format!("{} has a placeholder without a name", quote(template)));
         }
         names.push(name);
         rest = tail;
@@ -96,11 +80,7 @@ fn template_names(template: &str) -> Result<Vec<&str>, String> {
 }
 
 /// Checks that every key referred to is declared and that no keys wait for each other.
-pub(crate) fn check_references(
-    root: &Cursor<'_>,
-    env: &IndexMap<String, EnvDef>,
-    sink: &mut Sink<'_>,
-) {
+pub(crate) fn check_references(root: &Cursor<'_>, env: &IndexMap<String, EnvDef>, sink: &mut Sink<'_>) {
     let Some(table) = root.get("env") else { return };
     for (name, def) in env {
         let Some(options) = &def.options_from else {
@@ -119,12 +99,7 @@ pub(crate) fn check_references(
     if let Some(first) = waiting.first() {
         let place = table.field(first);
         let place = place.get_any(&SPELLINGS).unwrap_or(place);
-        let names = waiting
-            .iter()
-            .take(16)
-            .copied()
-            .collect::<Vec<_>>()
-            .join(", ");
+        let names = waiting.iter().take(16).copied().collect::<Vec<_>>().join(", ");
         let spot = Spot::from(&place);
         sink.fault(
             spot,
@@ -152,15 +127,9 @@ pub(crate) fn order(env: &IndexMap<String, EnvDef>) -> Result<Vec<&str>, Vec<&st
     }
     let sorted = release(&mut blocked.clone(), &dependants);
     if sorted.len() == env.len() {
-        return Ok(sorted
-            .into_iter()
-            .filter_map(|index| name_of(env, index))
-            .collect());
+        return Ok(sorted.into_iter().filter_map(|index| name_of(env, index)).collect());
     }
-    Err(cyclic(&blocked, &dependants, &sorted)
-        .into_iter()
-        .filter_map(|index| name_of(env, index))
-        .collect())
+    Err(cyclic(&blocked, &dependants, &sorted).into_iter().filter_map(|index| name_of(env, index)).collect())
 }
 
 fn name_of(env: &IndexMap<String, EnvDef>, index: usize) -> Option<&str> {
@@ -169,9 +138,8 @@ fn name_of(env: &IndexMap<String, EnvDef>, index: usize) -> Option<&str> {
 
 /// Takes what is not blocked, smallest index first among what is free at the start of a round.
 fn release(blocked: &mut [usize], dependants: &[Vec<usize>]) -> Vec<usize> {
-    let mut free: VecDeque<usize> = (0..blocked.len())
-        .filter(|index| blocked.get(*index) == Some(&0))
-        .collect();
+    let mut free: VecDeque<usize> =
+        (0..blocked.len()).filter(|index| blocked.get(*index) == Some(&0)).collect();
     let mut sorted = Vec::with_capacity(blocked.len());
     while let Some(index) = free.pop_front() {
         sorted.push(index);
@@ -200,8 +168,7 @@ fn cyclic(blocked: &[usize], dependants: &[Vec<usize>], sorted: &[usize]) -> Vec
     let mut waiters = vec![0_usize; blocked.len()];
     for (needed, list) in dependants.iter().enumerate() {
         for dependant in list.iter().filter(|index| is_stuck(&stuck, **index)) {
-            if let (Some(count), Some(list)) = (waiters.get_mut(needed), needs.get_mut(*dependant))
-            {
+            if let (Some(count), Some(list)) = (waiters.get_mut(needed), needs.get_mut(*dependant)) {
                 *count += 1;
                 list.push(needed);
             }
@@ -212,7 +179,5 @@ fn cyclic(blocked: &[usize], dependants: &[Vec<usize>], sorted: &[usize]) -> Vec
             *flag = false;
         }
     }
-    (0..blocked.len())
-        .filter(|index| is_stuck(&stuck, *index))
-        .collect()
+    (0..blocked.len()).filter(|index| is_stuck(&stuck, *index)).collect()
 }

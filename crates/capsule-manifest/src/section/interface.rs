@@ -12,7 +12,8 @@ use crate::sink::{Faulted, Sink, key_of};
 use crate::text::{is_name, lower_hyphen, quote};
 use crate::tree::Data;
 
-const ALLOWED_KEY: &str = "\"namespace:interface\", each of lowercase letters, digits and hyphens and starting with a letter";
+const ALLOWED_KEY: &str =
+    "\"namespace:interface\", each of lowercase letters, digits and hyphens and starting with a letter";
 
 /// The name of an interface between capsules. Displays as `namespace:interface`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -30,14 +31,9 @@ impl InterfaceName {
     /// # Errors
     /// [`BadInterfaceName`] says which half is wrong.
     pub fn parse(text: &str) -> Result<Self, BadInterfaceName> {
-        let halves = text
-            .split_once(':')
-            .filter(|(_, interface)| !interface.contains(':'));
+        let halves = text.split_once(':').filter(|(_, interface)| !interface.contains(':'));
         let Some((namespace, interface)) = halves else {
-            return Err(BadInterfaceName(format!(
-                "{} does not hold exactly one colon",
-                quote(text)
-            )));
+            return Err(BadInterfaceName(format!("{} does not hold exactly one colon", quote(text))));
         };
         Self::of(namespace, interface)
     }
@@ -47,22 +43,11 @@ impl InterfaceName {
             if text.is_empty() {
                 return Err(BadInterfaceName(format!("the {half} is empty")));
             }
-            if !is_name(
-                text,
-                usize::MAX,
-                |byte| byte.is_ascii_lowercase(),
-                lower_hyphen,
-            ) {
-                return Err(BadInterfaceName(format!(
-                    "the {half} {} is no interface word",
-                    quote(text)
-                )));
+            if !is_name(text, usize::MAX, |byte| byte.is_ascii_lowercase(), lower_hyphen) {
+                return Err(BadInterfaceName(format!("the {half} {} is no interface word", quote(text))));
             }
         }
-        Ok(Self {
-            namespace: namespace.to_owned(),
-            interface: interface.to_owned(),
-        })
+        Ok(Self { namespace: namespace.to_owned(), interface: interface.to_owned() })
     }
 }
 
@@ -95,30 +80,19 @@ pub struct ExportDef {
     pub version: Version,
 }
 
-pub(crate) fn read_imports(
-    root: &Cursor<'_>,
-    sink: &mut Sink<'_>,
-) -> BTreeMap<InterfaceName, ImportDef> {
+pub(crate) fn read_imports(root: &Cursor<'_>, sink: &mut Sink<'_>) -> BTreeMap<InterfaceName, ImportDef> {
     read(root, "imports", sink, |entry, sink| {
         let optional = entry.bool_at("optional").unwrap_or_default();
         let (found, text) = version_of(entry);
         let version = VersionReq::parse(text).map_err(|_| {
             let problem = format!("{} is no version requirement", quote(text));
-            sink.fault(
-                &found,
-                Code::BadImportVersion,
-                problem,
-                "a SemVer requirement such as \"^1.0\"",
-            )
+            sink.fault(&found, Code::BadImportVersion, problem, "a SemVer requirement such as \"^1.0\"")
         })?;
         Ok(ImportDef { version, optional })
     })
 }
 
-pub(crate) fn read_exports(
-    root: &Cursor<'_>,
-    sink: &mut Sink<'_>,
-) -> BTreeMap<InterfaceName, ExportDef> {
+pub(crate) fn read_exports(root: &Cursor<'_>, sink: &mut Sink<'_>) -> BTreeMap<InterfaceName, ExportDef> {
     read(root, "exports", sink, |entry, sink| {
         let (found, text) = version_of(entry);
         let version = Version::parse(text).map_err(|_| {
@@ -144,12 +118,7 @@ fn read<T>(
     let mut map = BTreeMap::new();
     for (name, entry) in pairs(root, key) {
         let name = name.map_err(|error| {
-            sink.fault(
-                key_of(&entry),
-                Code::BadInterfaceKey,
-                error.to_string(),
-                ALLOWED_KEY,
-            )
+            sink.fault(key_of(&entry), Code::BadInterfaceKey, error.to_string(), ALLOWED_KEY)
         });
         let value = read_one(&entry, sink);
         let (Ok(name), Ok(value)) = (name, value) else {
@@ -170,20 +139,13 @@ fn read<T>(
 }
 
 /// Both spellings as a list of names and entries.
-fn pairs<'t>(
-    root: &Cursor<'t>,
-    key: &str,
-) -> Vec<(Result<InterfaceName, BadInterfaceName>, Cursor<'t>)> {
+fn pairs<'t>(root: &Cursor<'t>, key: &str) -> Vec<(Result<InterfaceName, BadInterfaceName>, Cursor<'t>)> {
     let mut pairs = Vec::new();
     for (name, entry) in root.get(key).iter().flat_map(Cursor::entries) {
         if name.contains(':') || !matches!(entry.node.data, Data::Table(_)) {
             pairs.push((InterfaceName::parse(name), entry));
         } else {
-            pairs.extend(
-                entry
-                    .entries()
-                    .map(|(inner, leaf)| (InterfaceName::of(name, inner), leaf)),
-            );
+            pairs.extend(entry.entries().map(|(inner, leaf)| (InterfaceName::of(name, inner), leaf)));
         }
     }
     pairs
@@ -195,15 +157,7 @@ pub(crate) fn check_uplink_imports(root: &Cursor<'_>, is_uplink: bool, sink: &mu
         return;
     }
     if let Some((Ok(name), entry)) = pairs(root, "imports").into_iter().next() {
-        let problem = format!(
-            "a capsule with the capability uplink imports {}",
-            quote(&name.to_string())
-        );
-        sink.fault(
-            key_of(&entry),
-            Code::UplinkImports,
-            problem,
-            "no imports, or uplink = false",
-        );
+        let problem = format!("a capsule with the capability uplink imports {}", quote(&name.to_string()));
+        sink.fault(key_of(&entry), Code::UplinkImports, problem, "no imports, or uplink = false");
     }
 }

@@ -42,10 +42,7 @@ pub struct McpServerDef {
 pub(crate) fn read(root: &Cursor<'_>, sink: &mut Sink<'_>) -> Vec<McpServerDef> {
     let mut ids = HashSet::new();
     let servers = root.tables("mcp_server");
-    servers
-        .iter()
-        .filter_map(|entry| read_one(entry, &mut ids, sink).ok())
-        .collect()
+    servers.iter().filter_map(|entry| read_one(entry, &mut ids, sink).ok()).collect()
 }
 
 fn read_one<'t>(
@@ -54,10 +51,7 @@ fn read_one<'t>(
     sink: &mut Sink<'_>,
 ) -> Result<McpServerDef, Faulted> {
     let id = read_id(&entry.field("id"), ids, sink);
-    let binary_hash = entry
-        .get("binary_hash")
-        .map(|found| read_hash(&found, sink))
-        .transpose();
+    let binary_hash = entry.get("binary_hash").map(|found| read_hash(&found, sink)).transpose();
     let (id, binary_hash) = (id?, binary_hash?);
     Ok(McpServerDef {
         id: id.to_owned(),
@@ -76,14 +70,8 @@ fn read_id<'t>(
 ) -> Result<&'t str, Faulted> {
     let id = found.text().unwrap_or_default();
     if !is_name(id, 64, lower, lower_ident) {
-        let allowed =
-            "1 to 64 lowercase letters, digits, \"_\", \"-\", starting with a letter or digit";
-        return Err(sink.fault(
-            found,
-            Code::BadName,
-            format!("{} is no server id", quote(id)),
-            allowed,
-        ));
+        let allowed = "1 to 64 lowercase letters, digits, \"_\", \"-\", starting with a letter or digit";
+        return Err(sink.fault(found, Code::BadName, format!("{} is no server id", quote(id)), allowed));
     }
     if !ids.insert(id) {
         return Err(sink.fault(
@@ -120,25 +108,14 @@ pub(crate) fn check_kinds(root: &Cursor<'_>, sink: &mut Sink<'_>) {
                 // Without either key it is not even clear that a process was meant.
                 let (key, allowed) = match entry.get("type") {
                     Some(_) => ("command", "a string".to_owned()),
-                    None => (
-                        "type",
-                        format!("command, or type as one of {}", SERVER_TYPES.join(", ")),
-                    ),
+                    None => ("type", format!("command, or type as one of {}", SERVER_TYPES.join(", "))),
                 };
                 let path = entry.path.key(key);
                 let problem = format!("\"{path}\" is missing");
-                sink.fault(
-                    crate::sink::Spot::new(&path, entry.node.at),
-                    Code::MissingKey,
-                    problem,
-                    allowed,
-                );
+                sink.fault(crate::sink::Spot::new(&path, entry.node.at), Code::MissingKey, problem, allowed);
             }
             McpServerKind::OpenClaw => {
-                let message = format!(
-                    "{} of type \"openclaw\" is kept and not started",
-                    entry.path
-                );
+                let message = format!("{} of type \"openclaw\" is kept and not started", entry.path);
                 sink.warn(&entry.field("type"), Code::ServerNotStarted, message);
             }
             _ => {}

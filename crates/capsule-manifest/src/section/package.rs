@@ -119,15 +119,9 @@ pub(crate) fn read(
     let name = read_name(&table.field("name"), is_uplink, sink);
     let version = read_version(&table.field("version"), sink);
     for key in ["keywords", "categories"] {
-        if let Some(tags) = table
-            .get(key)
-            .filter(|tags| tags.elements().len() > MAX_TAGS)
-        {
-            let message = format!(
-                "{} has {} entries, more than {MAX_TAGS}",
-                quote(key),
-                tags.elements().len()
-            );
+        if let Some(tags) = table.get(key).filter(|tags| tags.elements().len() > MAX_TAGS) {
+            let message =
+                format!("{} has {} entries, more than {MAX_TAGS}", quote(key), tags.elements().len());
             sink.warn(key_of(&tags), Code::TooManyTags, message);
         }
     }
@@ -148,10 +142,7 @@ pub(crate) fn read(
         publish: table.bool_at("publish"),
         include: table.strings_at("include"),
         exclude: table.strings_at("exclude"),
-        metadata: table
-            .get("metadata")
-            .map(|found| json::object(found.node))
-            .unwrap_or_default(),
+        metadata: table.get("metadata").map(|found| json::object(found.node)).unwrap_or_default(),
     })
 }
 
@@ -160,44 +151,27 @@ pub(crate) fn read_paths(package: &mut PackageDef, root: &Cursor<'_>, sink: &mut
     let Some(table) = root.get("package") else {
         return;
     };
-    package.license_file = path::relative_at(&table, "license-file", sink)
-        .ok()
-        .flatten();
+    package.license_file = path::relative_at(&table, "license-file", sink).ok().flatten();
     package.readme = path::relative_at(&table, "readme", sink).ok().flatten();
 }
 
-fn read_name(
-    found: &Cursor<'_>,
-    is_uplink: bool,
-    sink: &mut Sink<'_>,
-) -> Result<CapsuleId, Faulted> {
+fn read_name(found: &Cursor<'_>, is_uplink: bool, sink: &mut Sink<'_>) -> Result<CapsuleId, Faulted> {
     let text = found.text().unwrap_or_default();
     let (problem, allowed) = match CapsuleId::parse(text) {
         // Source ids of uplinks are built as `wasm:<capsule>` and cannot start or end a part with a hyphen.
         Ok(_) if is_uplink && (text.starts_with('-') || text.ends_with('-')) => (
-            format!(
-                "{} starts or ends with a hyphen, which an uplink must not",
-                quote(text)
-            ),
+            format!("{} starts or ends with a hyphen, which an uplink must not", quote(text)),
             "lowercase letters, digits, hyphen; letters or digits at both ends",
         ),
         Ok(id) => return Ok(id),
-        Err(_) if text.is_empty() => (
-            "the capsule id is empty".to_owned(),
-            "lowercase letters, digits, hyphen",
-        ),
+        Err(_) if text.is_empty() => {
+            ("the capsule id is empty".to_owned(), "lowercase letters, digits, hyphen")
+        }
         Err(_) if text.len() > MAX_CAPSULE_ID_BYTES => (
-            format!(
-                "{} has {} bytes, more than {MAX_CAPSULE_ID_BYTES}",
-                quote(text),
-                text.len()
-            ),
+            format!("{} has {} bytes, more than {MAX_CAPSULE_ID_BYTES}", quote(text), text.len()),
             "lowercase letters, digits, hyphen",
         ),
-        Err(_) => (
-            format!("{} is no capsule id", quote(text)),
-            "lowercase letters, digits, hyphen",
-        ),
+        Err(_) => (format!("{} is no capsule id", quote(text)), "lowercase letters, digits, hyphen"),
     };
     Err(sink.fault(found, Code::BadCapsuleId, problem, allowed))
 }

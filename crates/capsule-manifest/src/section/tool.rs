@@ -35,10 +35,7 @@ pub struct ToolDef {
 pub(crate) fn read(root: &Cursor<'_>, sink: &mut Sink<'_>) -> Vec<ToolDef> {
     let mut names = HashSet::new();
     let tools = root.tables("tool");
-    tools
-        .iter()
-        .filter_map(|entry| read_one(entry, &mut names, sink).ok())
-        .collect()
+    tools.iter().filter_map(|entry| read_one(entry, &mut names, sink).ok()).collect()
 }
 
 fn read_one<'t>(
@@ -68,13 +65,9 @@ fn read_one<'t>(
     let description = entry.get_any(&["description_for_llm", "description"]);
     Ok(ToolDef {
         name: name.to_owned(),
-        description: description
-            .and_then(|found| found.text())
-            .map(str::to_owned),
+        description: description.and_then(|found| found.text()).map(str::to_owned),
         input_schema_wit: entry.text_at("input_schema_wit").map(WitRef::new),
-        input_schema: entry
-            .get("input_schema")
-            .map(|found| json::object(found.node)),
+        input_schema: entry.get("input_schema").map(|found| json::object(found.node)),
         mutable: entry.bool_at("mutable").unwrap_or_default(),
     })
 }
@@ -93,11 +86,7 @@ pub(crate) fn bind<'s>(
             continue;
         };
         if !covering(&tool.name).any(|pattern| stated.contains(pattern.as_str())) {
-            bindings.push(Binding::new(
-                topic,
-                format!("tool_execute_{}", tool.name),
-                DEFAULT_PRIORITY,
-            ));
+            bindings.push(Binding::new(topic, format!("tool_execute_{}", tool.name), DEFAULT_PRIORITY));
         }
     }
 }
@@ -107,8 +96,7 @@ pub(crate) fn bind<'s>(
 fn covering(name: &str) -> impl Iterator<Item = String> + '_ {
     (0..16_u8).map(move |wild| {
         let segments = ["tool", "v1", "execute", name].into_iter().enumerate();
-        let segments =
-            segments.map(|(bit, segment)| if wild >> bit & 1 == 1 { "*" } else { segment });
+        let segments = segments.map(|(bit, segment)| if wild >> bit & 1 == 1 { "*" } else { segment });
         segments.collect::<Vec<_>>().join(".")
     })
 }

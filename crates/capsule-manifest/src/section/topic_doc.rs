@@ -37,10 +37,7 @@ pub struct TopicDoc {
 pub(crate) fn read(root: &Cursor<'_>, sink: &mut Sink<'_>) -> Vec<TopicDoc> {
     let mut known = HashSet::new();
     let topics = root.tables("topic");
-    topics
-        .iter()
-        .filter_map(|entry| read_one(entry, &mut known, sink).ok())
-        .collect()
+    topics.iter().filter_map(|entry| read_one(entry, &mut known, sink).ok()).collect()
 }
 
 fn read_one<'t>(
@@ -56,7 +53,8 @@ fn read_one<'t>(
     };
     let schema = path::relative_at(entry, "schema", sink);
     if !is_topic(name) {
-        let allowed = "segments of letters, digits, \"-\", \"_\" joined by \".\", with at most a trailing \".*\"";
+        let allowed =
+            "segments of letters, digits, \"-\", \"_\" joined by \".\", with at most a trailing \".*\"";
         return Err(sink.fault(
             &found,
             Code::BadTopic,
@@ -80,9 +78,7 @@ fn read_one<'t>(
 fn is_topic(name: &str) -> bool {
     let part = |part: &str| {
         !part.is_empty()
-            && part
-                .bytes()
-                .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+            && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
     };
     name.strip_suffix(".*").unwrap_or(name).split('.').all(part)
 }

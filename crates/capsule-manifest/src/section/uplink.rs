@@ -53,27 +53,14 @@ pub(crate) fn read(root: &Cursor<'_>, is_uplink: bool, sink: &mut Sink<'_>) -> V
     let entries = root.tables("uplink");
     if entries.len() > MAX_UPLINKS {
         let problem = format!("\"uplink\" has {} entries", entries.len());
-        sink.fault(
-            &root.field("uplink"),
-            Code::TooManyEntries,
-            problem,
-            format!("at most {MAX_UPLINKS}"),
-        );
+        sink.fault(&root.field("uplink"), Code::TooManyEntries, problem, format!("at most {MAX_UPLINKS}"));
     }
     if let Some(first) = entries.first().filter(|_| !is_uplink) {
         let problem = "an uplink is declared without the capability";
-        sink.fault(
-            first,
-            Code::UplinkWithoutCapability,
-            problem,
-            "capabilities.uplink = true",
-        );
+        sink.fault(first, Code::UplinkWithoutCapability, problem, "capabilities.uplink = true");
     }
     let mut known = HashSet::new();
-    entries
-        .iter()
-        .filter_map(|entry| read_one(entry, &mut known, sink).ok())
-        .collect()
+    entries.iter().filter_map(|entry| read_one(entry, &mut known, sink).ok()).collect()
 }
 
 fn read_one(
@@ -85,11 +72,7 @@ fn read_one(
     let platform = read_word(&entry.field("platform"), sink);
     let (name, platform) = (name?, platform?.to_lowercase());
     if !known.insert((name.clone(), platform.clone())) {
-        let problem = format!(
-            "uplink {} on {} is declared twice",
-            quote(&name),
-            quote(&platform)
-        );
+        let problem = format!("uplink {} on {} is declared twice", quote(&name), quote(&platform));
         return Err(sink.fault(entry, Code::DuplicateUplink, problem, ""));
     }
     let profile = match entry.text_at("profile") {
@@ -98,11 +81,7 @@ fn read_one(
         Some("bridge") => UplinkProfile::Bridge,
         _ => UplinkProfile::Interactive,
     };
-    Ok(UplinkDef {
-        name,
-        platform,
-        profile,
-    })
+    Ok(UplinkDef { name, platform, profile })
 }
 
 fn read_word(found: &Cursor<'_>, sink: &mut Sink<'_>) -> Result<String, Faulted> {

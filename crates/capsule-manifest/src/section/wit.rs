@@ -35,10 +35,7 @@ impl WitRef {
     /// Sorts a reference by its spelling.
     #[must_use]
     pub fn new(text: &str) -> Self {
-        Self {
-            text: text.to_owned(),
-            kind: kind_of(text),
-        }
+        Self { text: text.to_owned(), kind: kind_of(text) }
     }
 
     /// The reference as written.
@@ -70,15 +67,9 @@ fn kind_of(reference: &str) -> WitKind {
     if reference == "opaque" {
         return WitKind::Opaque;
     }
-    let word = |part: &str| {
-        !part.is_empty()
-            && part
-                .bytes()
-                .all(|b| text::segment(b) || matches!(b, b'.' | b'@'))
-    };
-    let (scoped, rest) = reference
-        .strip_prefix('@')
-        .map_or((false, reference), |rest| (true, rest));
+    let word =
+        |part: &str| !part.is_empty() && part.bytes().all(|b| text::segment(b) || matches!(b, b'.' | b'@'));
+    let (scoped, rest) = reference.strip_prefix('@').map_or((false, reference), |rest| (true, rest));
     let parts = rest.split('/').filter(|part| word(part)).count();
     match (scoped, parts, rest.split('/').count()) {
         (true, 4, 4) => WitKind::Registry,
@@ -117,21 +108,14 @@ pub(crate) fn read_wit(entry: &Cursor<'_>, sink: &mut Sink<'_>) -> Result<WitRef
     }
     let wit = WitRef::new(reference);
     if wit.kind == WitKind::Unresolved {
-        let message = format!(
-            "WIT reference {} of {} is treated as opaque",
-            quote(reference),
-            entry.path
-        );
+        let message = format!("WIT reference {} of {} is treated as opaque", quote(reference), entry.path);
         sink.warn(&found, Code::UnresolvedWit, message);
     }
     Ok(wit)
 }
 
 /// Reads the pin of a topic entry, of which there may be one.
-pub(crate) fn read_pin(
-    entry: &Cursor<'_>,
-    sink: &mut Sink<'_>,
-) -> Result<Option<SourcePin>, Faulted> {
+pub(crate) fn read_pin(entry: &Cursor<'_>, sink: &mut Sink<'_>) -> Result<Option<SourcePin>, Faulted> {
     let mut given = PINS.iter().filter_map(|key| Some((*key, entry.get(key)?)));
     let Some((key, found)) = given.next() else {
         return Ok(None);
@@ -139,12 +123,7 @@ pub(crate) fn read_pin(
     if let Some((other, again)) = given.next() {
         let problem = format!("both {} and {} are given", quote(key), quote(other));
         let spot = crate::sink::Spot::new(&entry.path, again.key_at);
-        return Err(sink.fault(
-            spot,
-            Code::ConflictingPins,
-            problem,
-            format!("one of {}", PINS.join(", ")),
-        ));
+        return Err(sink.fault(spot, Code::ConflictingPins, problem, format!("one of {}", PINS.join(", "))));
     }
     let pin = found.text().unwrap_or_default().to_owned();
     Ok(Some(match key {

@@ -1,0 +1,127 @@
+//! What a loaded capsule can do for its kernel.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use astrid_capsule_manifest::{Binding, CapsuleManifest};
+use astrid_host_context::{Attribution, Caller, Principal, Provenance, Trail};
+use bytes::Bytes;
+use uuid::Uuid;
+
+use crate::{CapsuleError, Timings};
+
+/// A future that object-safe traits return.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// What a handler said.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum HandlerResult {
+    /// The next handler runs; non-empty bytes replace the payload for it.
+    Continue(Bytes),
+    /// The chain ends in success with these bytes.
+    Final(Bytes),
+    /// The chain ends refused. A guest that traps, spins or runs out of memory counts as refusing,
+    /// so that what it guards does not go ahead because the guard crashed.
+    Deny {
+        /// Stable text; never a path, a backtrace or other detail.
+        reason: String,
+    },
+}
+
+/// Where a capsule is in its life.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum State {
+    /// Files read, nothing running.
+    Unloaded,
+    /// Compiling, linking.
+    Loading,
+    /// Handles calls.
+    Ready,
+    /// Calls are refused, running ones end.
+    Unloading,
+    /// Broken, with the reason.
+    Failed(String),
+}
+
+/// How waiting for a run loop's readiness ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Readiness {
+    /// It signalled, or there is no run loop.
+    Ready,
+    /// The time was up first.
+    Timeout,
+    /// It ended first.
+    Crashed,
+}
+
+/// For whom a handler is called.
+#[derive(Debug, Clone)]
+pub struct Invoker {
+    /// The message being served, as the guest sees it.
+    pub caller: Caller,
+    /// Whose authority the handler gets; `None` is the capsule's owner.
+    pub authority: Option<Principal>,
+}
+
+impl Invoker {
+    /// A call the host makes for a principal it has established itself.
+    #[must_use]
+    pub fn verified(principal: Principal) -> Self {
+        let provenance = Provenance::of(Attribution::Verified(principal.clone()));
+        let caller =
+            Caller { provenance, source: Uuid::nil(), at: SystemTime::now(), trail: Trail::default() };
+        Self { caller, authority: Some(principal) }
+    }
+}
+
+/// A loaded capsule.
+pub trait Capsule: Send + Sync {
+    /// Its id, the manifest's `package.name`.
+    fn id(&self) -> &str;
+
+    /// Its manifest, normalised.
+    fn manifest(&self) -> &CapsuleManifest;
+
+    /// Its session id: derived from id and component, the `source-id` of what it publishes.
+    fn source_uuid(&self) -> Uuid;
+
+    /// Where it is in its life.
+    fn state(&self) -> State;
+
+    /// The handlers it has, for the dispatcher.
+    fn bindings(&self) -> &[Binding];
+
+    /// What its load cost, phase by phase.
+    fn timings(&self) -> &Timings;
+
+    /// Calls the handler of `action`. Without a caller it runs as the capsule's owner.
+    ///
+    /// A guest that fails is an answer ([`HandlerResult::Deny`]), not an error.
+    ///
+    /// # Errors
+    /// [`crate::Code::NotReady`] outside [`State::Ready`]; [`crate::Code::NotSupported`] for an
+    /// action that no binding names, or of a capsule without handlers.
+    fn invoke_interceptor<'a>(
+        &'a self,
+        action: &'a str,
+        payload: Bytes,
+        caller: Option<Invoker>,
+    ) -> BoxFuture<'a, Result<HandlerResult, CapsuleError>>;
+
+    /// Starts what runs by itself: the run loop, if there is one.
+    fn activate(&self);
+
+    /// Waits until the run loop signalled, ended, or `timeout` passed.
+    fn wait_ready(&self, timeout: Duration) -> BoxFuture<'_, Readiness>;
+
+    /// Ends the calls one principal has running; its next call begins under a fresh token.
+    fn cancel_principal(&self, principal: &Principal);
+
+    /// Ends everything: calls are cancelled, given two seconds, then stopped. Calling it again does nothing.
+    fn unload(&self) -> BoxFuture<'_, Result<(), CapsuleError>>;
+}
+
+/// A capsule as the registry and the dispatcher hold it.
+pub type SharedCapsule = Arc<dyn Capsule>;

@@ -1,0 +1,130 @@
+//! A capsule as a whole: its manifest, its engines, its state.
+
+use std::time::Duration;
+
+use astrid_capsule_manifest::{Binding, CapsuleManifest};
+use astrid_host_context::Principal;
+use bytes::Bytes;
+use parking_lot::Mutex;
+use uuid::Uuid;
+
+use crate::capsule::BoxFuture;
+use crate::wasm::WasmEngine;
+use crate::{Capsule, CapsuleError, Code, HandlerResult, Invoker, Readiness, State, Timings};
+
+/// Action every SDK guest with tools understands, whether or not its manifest binds it.
+const DESCRIBE: &str = "tool_describe";
+
+/// Everything one capsule consists of. A capsule without a component has no program and no handlers.
+pub(crate) struct CompositeCapsule {
+    pub(crate) manifest: CapsuleManifest,
+    pub(crate) uuid: Uuid,
+    pub(crate) wasm: Option<WasmEngine>,
+    pub(crate) timings: Timings,
+    pub(crate) state: Mutex<State>,
+}
+
+impl CompositeCapsule {
+    fn refused(&self, code: Code, problem: impl std::fmt::Display) -> CapsuleError {
+        CapsuleError::of(self.id(), code, problem)
+    }
+
+    async fn invoke(
+        &self,
+        action: &str,
+        payload: Bytes,
+        caller: Option<Invoker>,
+    ) -> Result<HandlerResult, CapsuleError> {
+        if *self.state.lock() != State::Ready {
+            return Err(self.refused(Code::NotReady, "is not ready"));
+        }
+        let bound = action == DESCRIBE || self.manifest.bindings.iter().any(|b| b.action == action);
+        match &self.wasm {
+            Some(wasm) if bound && wasm.has_handlers() => {
+                Ok(wasm.invoke_interceptor(action, &payload, caller).await)
+            }
+            _ => {
+                let bindings = &self.manifest.bindings;
+                let known: Vec<_> = bindings.iter().map(|binding| binding.action.as_str()).collect();
+                Err(self.refused(
+                    Code::NotSupported,
+                    format!("has no handler {action:?}; allowed: {}", known.join(", ")),
+                ))
+            }
+        }
+    }
+}
+
+impl Capsule for CompositeCapsule {
+    fn id(&self) -> &str {
+        &self.manifest.package.name
+    }
+
+    fn manifest(&self) -> &CapsuleManifest {
+        &self.manifest
+    }
+
+    fn source_uuid(&self) -> Uuid {
+        self.uuid
+    }
+
+    fn state(&self) -> State {
+        let state = self.state.lock().clone();
+        match (state, self.wasm.as_ref().and_then(WasmEngine::failure)) {
+            (State::Ready, Some(reason)) => State::Failed(reason),
+            (state, _) => state,
+        }
+    }
+
+    fn bindings(&self) -> &[Binding] {
+        &self.manifest.bindings
+    }
+
+    fn timings(&self) -> &Timings {
+        &self.timings
+    }
+
+    fn invoke_interceptor<'a>(
+        &'a self,
+        action: &'a str,
+        payload: Bytes,
+        caller: Option<Invoker>,
+    ) -> BoxFuture<'a, Result<HandlerResult, CapsuleError>> {
+        Box::pin(self.invoke(action, payload, caller))
+    }
+
+    fn activate(&self) {
+        if let Some(wasm) = &self.wasm {
+            wasm.activate();
+        }
+    }
+
+    fn wait_ready(&self, timeout: Duration) -> BoxFuture<'_, Readiness> {
+        Box::pin(async move {
+            match &self.wasm {
+                Some(wasm) => wasm.wait_ready(timeout).await,
+                None => Readiness::Ready,
+            }
+        })
+    }
+
+    fn cancel_principal(&self, principal: &Principal) {
+        if let Some(wasm) = &self.wasm {
+            wasm.cancel_principal(principal);
+        }
+    }
+
+    fn unload(&self) -> BoxFuture<'_, Result<(), CapsuleError>> {
+        Box::pin(async move {
+            if std::mem::replace(&mut *self.state.lock(), State::Unloading) != State::Ready {
+                *self.state.lock() = State::Unloaded;
+                return Ok(());
+            }
+            if let Some(wasm) = &self.wasm {
+                wasm.unload().await;
+            }
+            *self.state.lock() = State::Unloaded;
+            Ok(())
+        })
+    }
+}

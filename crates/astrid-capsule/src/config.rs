@@ -1,0 +1,70 @@
+//! What an operator may set, with the reason for each default.
+
+use std::time::Duration;
+
+use astrid_host_ipc::RecvIdle;
+
+/// How instances get their memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Allocation {
+    /// Slots reserved once: an instance starts in microseconds.
+    #[default]
+    Pooling,
+    /// Mapped per instance: for machines with little address space.
+    OnDemand,
+}
+
+/// Limits and choices of a [`crate::Runtime`].
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// How instances get their memory.
+    pub allocation: Allocation,
+    /// Whether compiled code is kept on disk between starts.
+    pub compile_cache: bool,
+    /// Size above which the least recently used compiled code is removed.
+    pub compile_cache_max_bytes: u64,
+    /// Instances per pooled capsule; `None` is `clamp(2 × cores, 8, 64)`, so that a few slow host
+    /// waits do not idle the cores and one capsule cannot take every slot of the engine.
+    pub instance_pool_size: Option<usize>,
+    /// Linear memory of one instance, over all its memories.
+    pub max_memory_bytes: u64,
+    /// Wall clock of one invocation, queueing and host waits included.
+    pub invocation_timeout: Duration,
+    /// Fuel of one invocation: minutes of straight computation.
+    pub fuel_per_invocation: u64,
+    /// Fuel one principal may burn in a second over all capsules; beyond it calls are paced.
+    pub fuel_per_second: u64,
+    /// How long a run loop may take to signal that it is ready before its dependents start anyway.
+    pub ready_timeout: Duration,
+    /// Loads components that carry no recorded hash. For development only.
+    pub allow_unverified: bool,
+    /// What `recv` answers when nothing came.
+    pub recv_idle: RecvIdle,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            allocation: Allocation::default(),
+            compile_cache: true,
+            compile_cache_max_bytes: 2 << 30,
+            instance_pool_size: None,
+            max_memory_bytes: 64 << 20,
+            invocation_timeout: Duration::from_secs(300),
+            fuel_per_invocation: 10_000_000_000,
+            fuel_per_second: 2_000_000_000,
+            ready_timeout: Duration::from_secs(30),
+            allow_unverified: false,
+            recv_idle: RecvIdle::default(),
+        }
+    }
+}
+
+impl Config {
+    /// Instances a pooled capsule may have at once; never 0.
+    #[must_use]
+    pub fn pool_size(&self) -> usize {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        self.instance_pool_size.unwrap_or_else(|| (2 * cores).clamp(8, 64)).max(1)
+    }
+}

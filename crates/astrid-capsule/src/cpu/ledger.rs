@@ -1,0 +1,67 @@
+//! One principal's fuel window.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// Fuel used lately, draining at the principal's rate.
+///
+/// A level that drains continuously stands for the sliding second: the principal is over budget
+/// while the level exceeds one second's worth, and an overshoot is a debt that later seconds pay.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Window {
+    level: u64,
+    at: Instant,
+}
+
+impl Window {
+    pub(super) fn new(at: Instant) -> Self {
+        Self { level: 0, at }
+    }
+
+    /// Adds `fuel` if the level then still is within one second of `rate`.
+    pub(super) fn try_take(&mut self, fuel: u64, rate: u64, now: Instant) -> bool {
+        self.drain(rate, now);
+        let fits = self.level.saturating_add(fuel) <= rate;
+        if fits {
+            self.level += fuel;
+        }
+        fits
+    }
+
+    /// Adds `fuel` whether or not it fits.
+    pub(super) fn charge(&mut self, fuel: u64, rate: u64, now: Instant) {
+        self.drain(rate, now);
+        self.level = self.level.saturating_add(fuel);
+    }
+
+    /// Gives back what was taken and not used.
+    pub(super) fn refund(&mut self, fuel: u64) {
+        self.level = self.level.saturating_sub(fuel);
+    }
+
+    /// How long until `fuel` more would fit.
+    pub(super) fn room_in(&mut self, fuel: u64, rate: u64, now: Instant) -> Duration {
+        self.drain(rate, now);
+        let over = self.level.saturating_add(fuel.min(rate)).saturating_sub(rate);
+        nanos(over, rate)
+    }
+
+    /// True once nothing is left to remember.
+    pub(super) fn is_idle(&mut self, rate: u64, now: Instant) -> bool {
+        self.drain(rate, now);
+        self.level == 0
+    }
+
+    fn drain(&mut self, rate: u64, now: Instant) {
+        let elapsed = now.saturating_duration_since(self.at).as_nanos();
+        let drained = u128::from(rate).saturating_mul(elapsed) / 1_000_000_000;
+        self.level = self.level.saturating_sub(u64::try_from(drained).unwrap_or(u64::MAX));
+        self.at = now;
+    }
+}
+
+fn nanos(fuel: u64, rate: u64) -> Duration {
+    let nanos = u128::from(fuel).saturating_mul(1_000_000_000).div_ceil(u128::from(rate.max(1)));
+    Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
+}

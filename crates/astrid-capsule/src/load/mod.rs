@@ -1,0 +1,9 @@
+//! From a capsule directory to something that can be instantiated.
+
+mod imports;
+mod integrity;
+mod locate;
+mod source;
+
+pub(crate) use imports::explain_unlinked;
+pub(crate) use source::{Program, Source};

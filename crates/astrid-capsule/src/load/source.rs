@@ -1,0 +1,52 @@
+//! A capsule directory, read and verified.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use astrid_capsule_manifest::CapsuleManifest;
+
+use super::{integrity, locate};
+use crate::{CapsuleError, Code, Home};
+
+/// What a capsule directory holds.
+pub(crate) struct Source {
+    pub(crate) dir: PathBuf,
+    pub(crate) manifest: CapsuleManifest,
+    /// The program, if the capsule has one: its bytes are the ones that were hashed.
+    pub(crate) program: Option<Program>,
+}
+
+/// The bytes of an executable component.
+pub(crate) struct Program {
+    pub(crate) bytes: Arc<[u8]>,
+    pub(crate) hash: blake3::Hash,
+}
+
+impl Source {
+    /// Reads manifest and component. Blocks on the disk: call it off the runtime's workers.
+    pub(crate) fn open(dir: &Path, home: &Home, allow_unverified: bool) -> Result<Self, CapsuleError> {
+        let path = dir.join("Capsule.toml");
+        let (manifest, warnings) = astrid_capsule_manifest::load_manifest(&path)
+            .map_err(|error| CapsuleError::new(Code::Manifest, error))?;
+        for warning in warnings {
+            tracing::warn!(capsule = %manifest.package.name, "{warning}");
+        }
+        let id = manifest.package.name.clone();
+        let program =
+            program(dir, &manifest, home, allow_unverified).map_err(|error| error.in_capsule(&id))?;
+        Ok(Self { dir: dir.to_owned(), manifest, program })
+    }
+}
+
+fn program(
+    dir: &Path,
+    manifest: &CapsuleManifest,
+    home: &Home,
+    allow_unverified: bool,
+) -> Result<Option<Program>, CapsuleError> {
+    let Some(component) = manifest.executable() else { return Ok(None) };
+    let meta = locate::read_meta(dir)?;
+    let (file, bytes) = locate::read_component(dir, &component.file, &meta, home)?;
+    let hash = integrity::verify(&file, &bytes, component.hash.as_deref(), &meta, allow_unverified)?;
+    Ok(Some(Program { bytes: bytes.into(), hash }))
+}

@@ -1,0 +1,27 @@
+//! The list of packages this host offers. Adding a domain or a version is one line here.
+
+use wasmtime::component::Linker;
+
+macro_rules! packages {
+    ($(($package:literal, $version:literal, $link:path, $view:path),)*) => {
+        /// Every (package, version) that [`crate::Kernel::add_to_linker`] links, `astrid:` left out.
+        pub const PACKAGES: &[(&str, &str)] = &[$(($package, $version)),*];
+
+        /// What a store's data implements to have all of them: the union of the domains' views.
+        pub trait KernelView: $($view +)* {}
+        impl<T: $($view +)*> KernelView for T {}
+
+        pub(crate) fn link_all<T: KernelView>(linker: &mut Linker<T>) -> wasmtime::Result<()> {
+            $($link(linker)?;)*
+            Ok(())
+        }
+    };
+}
+
+packages! {
+    ("guest", "1.0.0", astrid_guest::add_to_linker, astrid_host_context::HostContext),
+    ("io", "1.0.0", astrid_host_io::add_to_linker, astrid_host_io::IoView),
+    ("ipc", "1.0.0", astrid_host_ipc::add_to_linker, astrid_host_ipc::IpcView),
+    ("kv", "1.0.0", astrid_host_kv::add_to_linker, astrid_host_kv::KvView),
+    ("sys", "1.0.0", astrid_host_sys::add_to_linker, astrid_host_sys::SysView),
+}

@@ -1,0 +1,140 @@
+//! One capsule's component: its pool, its run loop, its end.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use astrid_host_context::{CapsuleId, Principal};
+use bytes::Bytes;
+use parking_lot::Mutex;
+use tokio::sync::watch;
+use tokio::task::AbortHandle;
+
+use super::run_loop::RunLoop;
+use super::store::Template;
+use super::tokens::Tokens;
+use crate::cpu::FuelBudget;
+use crate::pool::Pool;
+use crate::{HandlerResult, Invoker, Readiness};
+
+/// How long a cancelled call or run loop may take to end by itself before it is dropped.
+const GRACE: Duration = Duration::from_secs(2);
+/// Unknown answers warned of per capsule; a guest that makes up ever new ones is heard often enough by then.
+const MAX_WARNED: usize = 64;
+
+/// What an engine is made of.
+pub(crate) struct Parts {
+    pub(crate) template: Template,
+    pub(crate) tokens: Arc<Tokens>,
+    pub(crate) fuel: Arc<FuelBudget>,
+    pub(crate) timeout: Duration,
+    pub(crate) pool_size: usize,
+    pub(crate) is_uplink: bool,
+    /// Fires when the guest calls `signal-ready`.
+    pub(crate) ready: watch::Receiver<bool>,
+    /// Keeps the compiled code in the memory cache while it is in use.
+    pub(crate) _code: Arc<dyn std::any::Any + Send + Sync>,
+}
+
+/// Runs one component.
+pub(crate) struct WasmEngine {
+    pub(super) parts: Parts,
+    pub(super) pool: Arc<Pool<Template>>,
+    run_loop: Option<RunLoop>,
+    evictor: AbortHandle,
+    warned: Mutex<HashSet<String>>,
+}
+
+impl WasmEngine {
+    /// Must be called on a tokio runtime: the pool's evictor is a task.
+    pub(crate) fn new(parts: Parts) -> Self {
+        let pool = Arc::new(Pool::new(parts.template.clone(), parts.pool_size));
+        let evictor = tokio::spawn(pool.evict_periodically()).abort_handle();
+        let run_loop = parts.template.guest.exports().has_run.then(|| RunLoop::new(parts.ready.clone()));
+        Self { parts, pool, run_loop, evictor, warned: Mutex::default() }
+    }
+
+    pub(crate) fn id(&self) -> &CapsuleId {
+        self.parts.template.idle.capsule()
+    }
+
+    /// Whether there is anything to call for an event.
+    pub(crate) fn has_handlers(&self) -> bool {
+        self.parts.template.guest.exports().has_hook
+    }
+
+    /// Makes one instance, to find out at load whether the capsule can run at all.
+    pub(crate) async fn warm_up(&self) -> wasmtime::Result<()> {
+        let owner = self.parts.template.idle.principal().cloned();
+        let lease = self.pool.checkout(owner.as_ref(), None).await;
+        match lease {
+            Ok(lease) => {
+                lease.give_back();
+                Ok(())
+            }
+            Err(crate::pool::Unavailable::Make(error)) => Err(error),
+            Err(_) => Ok(()),
+        }
+    }
+
+    pub(crate) async fn invoke_interceptor(
+        &self,
+        action: &str,
+        payload: &Bytes,
+        caller: Option<Invoker>,
+    ) -> HandlerResult {
+        self.invoke(action, payload, caller).await
+    }
+
+    pub(crate) fn activate(&self) {
+        if let Some(run_loop) = &self.run_loop {
+            run_loop.start(self.parts.template.clone(), self.parts.tokens.clone(), self.parts.timeout);
+        }
+    }
+
+    pub(crate) async fn wait_ready(&self, timeout: Duration) -> Readiness {
+        match &self.run_loop {
+            Some(run_loop) => run_loop.wait_ready(timeout).await,
+            None => Readiness::Ready,
+        }
+    }
+
+    /// Why the run loop is not running any more, if it failed.
+    pub(crate) fn failure(&self) -> Option<String> {
+        self.run_loop.as_ref().and_then(RunLoop::failure)
+    }
+
+    pub(crate) fn cancel_principal(&self, principal: &Principal) {
+        self.parts.tokens.retire(principal);
+    }
+
+    /// Cancels, waits for the grace, stops what is left.
+    pub(crate) async fn unload(&self) {
+        self.parts.tokens.capsule().cancel();
+        if let Some(run_loop) = &self.run_loop {
+            run_loop.stop(GRACE).await;
+        }
+        self.pool.drain(GRACE).await;
+        self.evictor.abort();
+    }
+
+    pub(super) fn warn_unknown(&self, action: &str) {
+        let mut warned = self.warned.lock();
+        if warned.len() < MAX_WARNED && warned.insert(action.to_owned()) {
+            tracing::warn!(
+                target: "astrid.capsule",
+                capsule = %self.id(),
+                action,
+                "handler answered with an unknown action, the chain goes on; allowed: continue, modify, final, deny, abort"
+            );
+        }
+    }
+}
+
+impl Drop for WasmEngine {
+    fn drop(&mut self) {
+        self.parts.tokens.capsule().cancel();
+        self.evictor.abort();
+        self.pool.close();
+    }
+}

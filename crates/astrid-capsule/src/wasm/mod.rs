@@ -1,0 +1,17 @@
+//! The engine that runs a capsule's component.
+
+mod engine;
+mod epoch;
+mod invoke;
+mod meter;
+mod run_loop;
+mod state;
+mod store;
+mod tokens;
+mod trap;
+
+pub(crate) use engine::{Parts, WasmEngine};
+pub(crate) use meter::MemoryStats;
+pub(crate) use state::{Domains, HostState};
+pub(crate) use store::Template;
+pub(crate) use tokens::Tokens;

@@ -1,0 +1,85 @@
+//! The data of every store: the shared context and one context a domain.
+
+use std::sync::Arc;
+
+use astrid_host_context::{CallContext, CallSlot, HostContext, HostCx, HostServices};
+use astrid_host_io::{IoCtx, IoCtxView, IoView};
+use astrid_host_ipc::{IpcCtx, IpcCtxView, IpcView};
+use astrid_host_kv::{KvCtx, KvCtxView, KvView};
+use astrid_host_sys::{SysCtx, SysCtxView, SysView};
+use wasmtime::component::ResourceTable;
+
+use super::epoch::{EpochRule, EpochState};
+use super::meter::StoreMemoryMeter;
+use crate::cpu::FuelGauge;
+
+/// The domains' contexts of one store.
+pub(crate) struct Domains {
+    pub(crate) io: IoCtx,
+    pub(crate) sys: SysCtx,
+    pub(crate) kv: KvCtx,
+    pub(crate) ipc: IpcCtx,
+}
+
+/// What host functions of one store reach.
+pub(crate) struct HostState {
+    pub(super) call: CallSlot,
+    pub(super) services: HostServices,
+    pub(super) table: ResourceTable,
+    pub(super) domains: Domains,
+    pub(super) meter: StoreMemoryMeter,
+    pub(super) gauge: Arc<FuelGauge>,
+    pub(super) epoch: EpochState,
+}
+
+impl HostState {
+    pub(super) fn new(
+        idle: CallContext,
+        services: HostServices,
+        domains: Domains,
+        meter: StoreMemoryMeter,
+    ) -> Self {
+        Self {
+            call: CallSlot::new(idle),
+            services,
+            table: ResourceTable::new(),
+            domains,
+            meter,
+            gauge: Arc::default(),
+            epoch: EpochState::new(EpochRule::Invocation { deadline: None }),
+        }
+    }
+
+    /// Forgets everything of the invocation that ended: identity, leaked resources, counters.
+    pub(super) fn clear(&mut self, idle: CallContext) {
+        self.call.replace(idle);
+        self.table = ResourceTable::new();
+        self.epoch = EpochState::new(EpochRule::Invocation { deadline: None });
+    }
+}
+
+impl HostContext for HostState {
+    fn host(&mut self) -> HostCx<'_> {
+        HostCx { call: &mut self.call, services: &self.services, table: &mut self.table }
+    }
+}
+
+macro_rules! view {
+    ($($view:ident $method:ident $cx:ident;)*) => {$(
+        impl $view for HostState {
+            fn $method(&mut self) -> $cx<'_> {
+                $cx {
+                    ctx: &mut self.domains.$method,
+                    host: HostCx { call: &mut self.call, services: &self.services, table: &mut self.table },
+                }
+            }
+        }
+    )*};
+}
+
+view! {
+    IoView io IoCtxView;
+    SysView sys SysCtxView;
+    KvView kv KvCtxView;
+    IpcView ipc IpcCtxView;
+}

@@ -1,0 +1,28 @@
+//! What a failed guest call is called, for chains and for operators.
+
+use std::time::Duration;
+
+use astrid_guest::CallError;
+use astrid_host_context::Principal;
+use wasmtime::Trap;
+
+use crate::cpu::Stop;
+
+/// The stable reason a chain and a user see; the error itself goes to the capsule's log.
+pub(super) fn reason(error: &CallError, timeout: Duration, who: Option<&Principal>) -> String {
+    let CallError::Ended { source, .. } = error else { return "interceptor failed".to_owned() };
+    if let Some(stop) = source.downcast_ref::<Stop>() {
+        return match stop {
+            Stop::Deadline => format!("interceptor exceeded its deadline of {}s", timeout.as_secs()),
+            Stop::Cancelled => "capsule is stopping".to_owned(),
+            Stop::Retired => format!("principal '{}' is disabled", who.map_or("nobody", Principal::as_str)),
+            Stop::Windows => stop.to_string(),
+        };
+    }
+    match source.downcast_ref::<Trap>() {
+        Some(Trap::OutOfFuel) => "interceptor ran out of fuel".to_owned(),
+        Some(Trap::UnreachableCodeReached) => "interceptor trapped: unreachable".to_owned(),
+        Some(Trap::MemoryOutOfBounds) => "interceptor trapped: memory out of bounds".to_owned(),
+        _ => "interceptor failed".to_owned(),
+    }
+}

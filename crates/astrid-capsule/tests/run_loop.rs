@@ -1,0 +1,112 @@
+//! Run loops: readiness, limits, end.
+#![expect(clippy::unwrap_used, reason = "a test that cannot set up must fail")]
+
+mod support;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use astrid_capsule::{Capsule, Readiness, Runtime, State};
+use serde_json::{Value, json};
+use support::{Place, guest};
+
+async fn looper(place: &Place, mode: &str) -> (Runtime, Arc<dyn Capsule>) {
+    let runtime = place.runtime().await;
+    let manifest = format!(
+        "[env.mode]\ndefault = \"{mode}\"\n\n[publish]\n\"looper.v1.answer\" = \"opaque\"\n\n[subscribe]\n\"looper.v1.ask\" = \"opaque\"\n\"looper.v1.handle\" = {{ wit = \"opaque\", handler = \"handle\" }}\n"
+    );
+    let capsule = runtime.load(place.capsule("looper", &guest("looper"), &manifest)).await.unwrap();
+    (runtime, capsule)
+}
+
+// guest case 24, principals case 5
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_loop_serves_its_owner_while_handlers_of_the_same_capsule_run() {
+    let place = Place::new();
+    let (runtime, capsule) = looper(&place, "serve").await;
+    assert_eq!(capsule.wait_ready(Duration::from_secs(30)).await, Readiness::Ready);
+    let mut answers = runtime.observe("looper.v1.answer").unwrap();
+    runtime.publish("looper.v1.ask", "1", Some("default")).await.unwrap();
+    let answer = answers.recv().await.unwrap();
+    let answer: Value = serde_json::from_slice(answer.payload().bytes()).unwrap();
+    assert_eq!(answer, json!({ "asked": "1", "caller": "default" }));
+    assert_eq!(support::ask(&capsule, "alice", "handle", json!({})).await, "handled handle");
+    runtime.shutdown().await;
+}
+
+// engines case 25
+#[tokio::test]
+async fn a_loop_that_never_signals_times_out_and_one_that_returns_has_crashed() {
+    let place = Place::new();
+    let (runtime, capsule) = looper(&place, "never-ready").await;
+    assert_eq!(capsule.wait_ready(Duration::from_millis(200)).await, Readiness::Timeout);
+    runtime.shutdown().await;
+
+    let place = Place::new();
+    let (_runtime, capsule) = looper(&place, "return").await;
+    assert_eq!(capsule.wait_ready(Duration::from_secs(30)).await, Readiness::Crashed);
+    assert_eq!(capsule.state(), State::Failed("run loop exited".to_owned()));
+}
+
+// engines case 23
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_spinning_loop_is_stopped_after_its_windows_and_others_go_on() {
+    let place = Place::new();
+    // Three windows of one second each.
+    let runtime = place.runtime_with(|config| config.invocation_timeout = Duration::from_secs(1)).await;
+    let manifest = "[env.mode]\ndefault = \"spin\"\n";
+    let spinner = runtime.load(place.capsule("spinner", &guest("looper"), manifest)).await.unwrap();
+    let probe = runtime.load(place.probe("probe")).await.unwrap();
+    let failed = async {
+        while !matches!(spinner.state(), State::Failed(_)) {
+            support::call(&probe, "alice", "noop", json!({})).await;
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), failed).await.unwrap();
+    assert_eq!(spinner.state(), State::Failed("run loop exceeded its CPU window budget".to_owned()));
+}
+
+// engines case 24
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_loop_that_polls_without_waiting_is_never_stopped() {
+    let place = Place::new();
+    let runtime = place.runtime_with(|config| config.invocation_timeout = Duration::from_millis(200)).await;
+    let manifest = "[env.mode]\ndefault = \"busy-recv\"\n\n[subscribe]\n\"looper.v1.ask\" = \"opaque\"\n";
+    let busy = runtime.load(place.capsule("busy", &guest("looper"), manifest)).await.unwrap();
+    assert_eq!(busy.wait_ready(Duration::from_secs(30)).await, Readiness::Ready);
+    // Far beyond three windows of 0.2 s.
+    tokio::time::sleep(Duration::from_millis(1500)).await;
+    assert_eq!(busy.state(), State::Ready);
+    runtime.shutdown().await;
+}
+
+// engines case 26, ipc case 27
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn unloading_wakes_a_loop_that_waits_and_stops_one_that_ignores_it() {
+    for (mode, at_most) in [("serve", Duration::from_secs(1)), ("ignore-cancel", Duration::from_secs(6))] {
+        let place = Place::new();
+        let (runtime, capsule) = looper(&place, mode).await;
+        capsule.wait_ready(Duration::from_secs(30)).await;
+        let start = Instant::now();
+        runtime.unload("looper").await.unwrap();
+        assert!(start.elapsed() < at_most, "{mode} took {:?}", start.elapsed());
+        assert_eq!(capsule.state(), State::Unloaded);
+    }
+}
+
+// guest case 7
+#[tokio::test]
+async fn a_run_that_returns_without_a_host_call_was_a_placeholder() {
+    let place = Place::new();
+    let runtime = place.runtime().await;
+    let component = wat::parse_str(
+        r#"(component
+            (core module $m (func (export "run") (local i32) i32.const 7 local.set 0))
+            (core instance $i (instantiate $m))
+            (func (export "run") (canon lift (core func $i "run"))))"#,
+    );
+    let capsule = runtime.load(place.capsule("folded", &component.unwrap(), "")).await.unwrap();
+    assert_eq!(capsule.wait_ready(Duration::from_secs(30)).await, Readiness::Ready);
+    assert_eq!(capsule.state(), State::Ready);
+}

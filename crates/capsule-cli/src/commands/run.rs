@@ -1,0 +1,56 @@
+//! `capsule run`.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use crate::error::CliError;
+use crate::run::{self, Call, Publication};
+
+/// Runs capsules; with no --call, --publish or --expect until Ctrl-C
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Capsule directories, loaded in this order
+    #[arg(required = true, value_name = "DIR")]
+    pub(crate) dirs: Vec<PathBuf>,
+    /// The host's directory for data, keys, compiled code and logs [default: $ASTRID_HOME, else ~/.astrid]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) home: Option<PathBuf>,
+    /// The directory capsules work in
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    pub(crate) workspace: PathBuf,
+    /// Whose data and authority --call and --publish use
+    #[arg(long, value_name = "NAME", default_value = "default")]
+    pub(crate) principal: String,
+    /// Build directories that hold a crate first, and accept components without a recorded hash
+    #[arg(long)]
+    pub(crate) dev: bool,
+    /// Call a handler once all capsules are ready, and print its result
+    #[arg(long, value_name = "CAPSULE:ACTION=JSON", value_parser = Call::parse)]
+    pub(crate) call: Vec<Call>,
+    /// Publish a message once all capsules are ready and the calls are done
+    #[arg(long, value_name = "TOPIC=JSON", value_parser = Publication::parse)]
+    pub(crate) publish: Vec<Publication>,
+    /// Print each message on matching topics; a last `*` stands for any number of segments
+    #[arg(long, value_name = "PATTERN", value_parser = run::pattern)]
+    pub(crate) expect: Vec<astrid_event_bus::AccessPattern>,
+    /// End after this many printed messages [default: as many as --publish]
+    #[arg(long, value_name = "N", requires = "expect")]
+    pub(crate) count: Option<usize>,
+    /// End with code 3 when the messages have not come within this time
+    #[arg(long, value_name = "SECS", default_value = "30", value_parser = run::seconds)]
+    pub(crate) timeout: std::time::Duration,
+    /// Print messages and results as JSON lines
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Print what each phase of each load took, as JSON lines on stderr
+    #[arg(long)]
+    pub(crate) timings: bool,
+}
+
+/// Runs, on a tokio runtime of its own.
+pub(crate) fn run(args: &Args) -> Result<ExitCode, CliError> {
+    run::log_to_stderr();
+    let tokio = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let tokio = tokio.map_err(|error| CliError::new(format!("worker threads: {error}")))?;
+    tokio.block_on(run::session(args))
+}
