@@ -4,6 +4,7 @@ mod bench;
 mod guests;
 mod process;
 mod test;
+mod wit;
 mod workspace;
 
 use std::process::ExitCode;
@@ -31,6 +32,9 @@ enum Command {
     },
     /// Build the guests, then measure
     Bench,
+    /// The frozen contract and its copies
+    #[command(subcommand)]
+    Wit(wit::Command),
 }
 
 fn main() -> ExitCode {
@@ -49,5 +53,6 @@ fn run(command: &Command, workspace: &Workspace) -> anyhow::Result<ExitCode> {
         Command::Guests => guests::build(workspace).map(|_| ExitCode::SUCCESS),
         Command::Test { long } => test::run(workspace, *long),
         Command::Bench => bench::run(workspace),
+        Command::Wit(command) => wit::run(command, workspace),
     }
 }
