@@ -4,6 +4,7 @@ mod bench;
 mod guests;
 mod process;
 mod test;
+mod tidy;
 mod wit;
 mod workspace;
 
@@ -32,6 +33,8 @@ enum Command {
     },
     /// Build the guests, then measure
     Bench,
+    /// Check the rules of this repository that no compiler knows
+    Tidy,
     /// The frozen contract and its copies
     #[command(subcommand)]
     Wit(wit::Command),
@@ -53,6 +56,7 @@ fn run(command: &Command, workspace: &Workspace) -> anyhow::Result<ExitCode> {
         Command::Guests => guests::build(workspace).map(|_| ExitCode::SUCCESS),
         Command::Test { long } => test::run(workspace, *long),
         Command::Bench => bench::run(workspace),
+        Command::Tidy => tidy::run(workspace),
         Command::Wit(command) => wit::run(command, workspace),
     }
 }
