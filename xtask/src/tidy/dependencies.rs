@@ -43,11 +43,12 @@ fn allowed(from: &str, to: &str) -> bool {
         "host-context" | "xtask" => false,
         "host-io" | "event-bus" | "capsule-manifest" | "guest" => to == "host-context",
         "store-sled" => to == "host-context" || (is_domain(to) && !to.contains("-v")),
-        // A later version builds on its own engine.
+        // A later version builds on its own engine, and on what that may name.
         domain if is_domain(domain) => {
+            let engine = domain.rsplit_once("-v").map_or(domain, |(engine, _)| engine);
             ["host-context", "host-io"].contains(&to)
-                || domain.rsplit_once("-v").is_some_and(|(engine, _)| engine == to)
-                || ONE_OFF.contains(&(domain, to))
+                || (engine != domain && engine == to)
+                || ONE_OFF.contains(&(engine, to))
         }
         "astrid-capsule" => to != "capsule-cli",
         _ => true,

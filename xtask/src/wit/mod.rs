@@ -5,6 +5,7 @@ mod check;
 mod digests;
 mod freeze;
 mod layout;
+mod new_version;
 mod published;
 mod stage;
 
@@ -24,6 +25,8 @@ pub(crate) enum Command {
     Check,
     /// Record the digests of files that have none yet; recorded ones never change
     Freeze,
+    /// Begin a later version of a package: its file, its crate, and where the crate is named
+    NewVersion(new_version::NewVersion),
 }
 
 /// Runs one of them.
@@ -32,6 +35,7 @@ pub(crate) fn run(command: &Command, workspace: &Workspace) -> Result<ExitCode> 
         Command::Stage => stage::run(workspace),
         Command::Check => check::run(workspace),
         Command::Freeze => freeze::run(workspace),
+        Command::NewVersion(args) => new_version::run(args, workspace),
     }
 }
 
