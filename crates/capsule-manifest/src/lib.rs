@@ -38,6 +38,7 @@
 //! );
 //! # Ok::<(), astrid_capsule_manifest::ManifestError>(())
 //! ```
+#![forbid(unsafe_code)]
 
 mod code;
 mod compat;

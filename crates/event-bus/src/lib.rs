@@ -35,6 +35,7 @@
 //! matching *interceptors* — handlers that an [`InterceptorSink`], the dispatcher, runs. Each
 //! subscription keeps a lane for each principal and drains them by deficit round robin, one principal
 //! an [`Envelope`]; over its budget the oldest messages go, never the newest.
+#![forbid(unsafe_code)]
 
 mod admission;
 mod bindings;

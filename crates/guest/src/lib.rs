@@ -41,6 +41,7 @@
 //! # Ok(()) }
 //! # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(load()).unwrap();
 //! ```
+#![forbid(unsafe_code)]
 
 mod bodies;
 mod check;

@@ -42,6 +42,7 @@
 //! | for how long | [`Cancellation`] and the deadline of the call | [`cancel`] |
 //! | who hears | [`AuditSink`] | [`audit`] |
 //! | all of it, once, in order | [`Entry`], the envelope | [`envelope`] |
+#![forbid(unsafe_code)]
 
 pub mod audit;
 pub mod audit_json;

@@ -54,6 +54,7 @@
 //! | putting all of it into a store | [`IoTable`], on every [`HostCx`](astrid_host_context::HostCx) |
 //! | the limits and budgets | [`limits`] |
 //! | the functions themselves | the inherent methods of [`IoCtxView`] |
+#![forbid(unsafe_code)]
 
 pub mod adapters;
 pub mod error;

@@ -46,6 +46,7 @@
 //!
 //! What may be published and subscribed to is the policy's decision ([`MAY_PUBLISH`],
 //! [`MAY_SUBSCRIBE`], [`MAY_PUBLISH_AS`]); [`AccessLists`] decides it from a manifest's keys.
+#![forbid(unsafe_code)]
 
 mod access;
 mod ctx;

@@ -52,6 +52,7 @@
 //!
 //! `astrid-store-sled` is the embedded persistent backend. Any other implements [`Store`] and runs
 //! `astrid_host_testkit::contract::kv` on itself.
+#![forbid(unsafe_code)]
 
 mod answer;
 mod ctx;

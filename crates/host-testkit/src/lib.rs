@@ -20,6 +20,7 @@
 //! assert!(matches!(result, Err(Refusal::Denied(_))));
 //! assert!(matches!(host.recorder().told()[..], [Told::Policy { allowed: false, .. }, Told::Audit(_)]));
 //! ```
+#![forbid(unsafe_code)]
 
 mod dummy;
 mod fake;

@@ -69,6 +69,7 @@
 //! imported from an export; in the last message of the log, that mutation is silently gone as if it
 //! had never been acknowledged, because it looks like a write the crash cut off. No read ever
 //! returned wrong bytes.
+#![forbid(unsafe_code)]
 
 mod apply;
 mod changes;
