@@ -1,5 +1,6 @@
 //! Where secrets are kept.
 
+mod disk;
 mod file;
 mod memory;
 
@@ -61,11 +62,8 @@ pub trait SecretStore: Send + Sync {
     ) -> BoxFuture<'a, Result<(), SecretError>>;
 
     /// Whether there is one.
-    fn exists<'a>(
-        &'a self,
-        scope: &'a SecretScope,
-        key: &'a str,
-    ) -> BoxFuture<'a, Result<bool, SecretError>>;
+    fn exists<'a>(&'a self, scope: &'a SecretScope, key: &'a str)
+    -> BoxFuture<'a, Result<bool, SecretError>>;
 
     /// Removes it, if it is there.
     fn delete<'a>(&'a self, scope: &'a SecretScope, key: &'a str) -> BoxFuture<'a, Result<(), SecretError>>;
