@@ -1,6 +1,6 @@
 //! `get-config`, `get-caller`, `signal-ready`.
 
-use astrid_host_context::{Failure, Principal, Refusal, Scope, Standing};
+use astrid_host_context::{Failure, Principal, Refusal, Scope};
 use tokio::time::timeout;
 
 use crate::config::{is_injected, is_never_set, is_reserved};
@@ -66,7 +66,7 @@ impl SysCtxView<'_> {
             Ok::<_, Never>(CallerInfo {
                 principal: named.map(|name| name.as_str().to_owned()),
                 source_id: caller.source.to_string(),
-                timestamp: timestamp.map(|at| utc(at)).unwrap_or_default(),
+                timestamp: timestamp.map(utc).unwrap_or_default(),
             })
         });
         info.unwrap_or_default()
@@ -83,11 +83,6 @@ impl SysCtxView<'_> {
         });
         // Only a retired or unloading capsule is refused, and it has nobody to tell.
         let _ = signalled;
-    }
-
-    /// True while calls of this context have authority.
-    pub(crate) fn has_authority(&self) -> bool {
-        self.host.call.standing() == Standing::Live
     }
 
     /// Whose view of other capsules counts.

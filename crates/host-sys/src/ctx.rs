@@ -66,13 +66,15 @@ impl SysCtx {
     pub(crate) fn remember(&mut self, secret: &str) {
         if secret.len() >= REDACTED_FROM && !self.revealed.iter().any(|seen| seen.as_str() == secret) {
             self.revealed.push(Zeroizing::new(secret.to_owned()));
+            // The longest first: one secret may be the beginning of another.
+            self.revealed.sort_by_key(|seen| std::cmp::Reverse(seen.len()));
         }
     }
 
     /// `text` without the secrets this store's guest has seen.
     pub(crate) fn redact(&self, text: &str) -> String {
         let mut text = text.to_owned();
-        for secret in self.revealed.iter().filter(|secret| !secret.is_empty()) {
+        for secret in &self.revealed {
             text = text.replace(secret.as_str(), "[redacted]");
         }
         text

@@ -1,5 +1,6 @@
 //! Where secrets are kept.
 
+mod disk;
 mod file;
 mod memory;
 
