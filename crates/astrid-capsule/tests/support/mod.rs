@@ -1,5 +1,10 @@
 //! Capsule directories made of the conformance guests, and a runtime in a temporary home.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot set up must fail")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that cannot set up must fail"
+)]
 #![allow(dead_code, clippy::allow_attributes, reason = "each test file uses a part")]
 
 use std::path::{Path, PathBuf};
