@@ -105,10 +105,16 @@ impl SysCtxBuilder {
         self
     }
 
-    /// A key the manifest declares as secret: it is answered from the secret store alone.
+    /// A key the manifest declares as secret: it is answered from the secret store alone. A reserved
+    /// key is ignored with a warning.
     #[must_use]
     pub fn secret_key(mut self, key: impl Into<String>) -> Self {
-        self.0.secret_keys.insert(key.into());
+        let key = key.into();
+        if is_reserved(&key) {
+            tracing::warn!(key, "a secret key reserved for the host is ignored");
+        } else {
+            self.0.secret_keys.insert(key);
+        }
         self
     }
 
