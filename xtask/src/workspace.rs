@@ -17,7 +17,9 @@ pub(crate) struct Workspace {
 impl Workspace {
     /// Asks cargo.
     pub(crate) fn find() -> Result<Self> {
-        let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+        // Cargo says it at run time too, and then it is true also where checkouts share a target folder.
+        let here = std::env::var_os("CARGO_MANIFEST_DIR").unwrap_or(env!("CARGO_MANIFEST_DIR").into());
+        let here = Path::new(&here);
         // Not locked: after `wit new-version` the lock file is behind by a crate.
         let metadata = metadata(&here.join("Cargo.toml"), &[])?;
         Ok(Self { root: metadata.workspace_root.clone().into(), metadata })
