@@ -33,7 +33,7 @@ pub(crate) fn build(workspace: &Workspace) -> Result<PathBuf> {
 
 /// The core modules that cargo builds, by package name.
 fn modules(source: &Path, built_in: &Path) -> Result<Vec<(String, PathBuf)>> {
-    let packages = metadata(&source.join("Cargo.toml"))?;
+    let packages = metadata(&source.join("Cargo.toml"), &["--locked"])?;
     let mut cargo = process::cargo();
     // From that folder, so that its own `.cargo/config.toml` counts.
     cargo.current_dir(source).args(["build", "--workspace", "--release", "--locked", "--target", TARGET]);

@@ -17,8 +17,11 @@ pub(crate) struct Workspace {
 impl Workspace {
     /// Asks cargo.
     pub(crate) fn find() -> Result<Self> {
-        let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let metadata = metadata(&here.join("Cargo.toml"))?;
+        // Cargo says it at run time too, and then it is true also where checkouts share a target folder.
+        let here = std::env::var_os("CARGO_MANIFEST_DIR").unwrap_or(env!("CARGO_MANIFEST_DIR").into());
+        let here = Path::new(&here);
+        // Not locked: after `wit new-version` the lock file is behind by a crate.
+        let metadata = metadata(&here.join("Cargo.toml"), &[])?;
         Ok(Self { root: metadata.workspace_root.clone().into(), metadata })
     }
 
@@ -35,10 +38,10 @@ impl Workspace {
     }
 }
 
-/// `cargo metadata` of any manifest, with its lock file as it is.
-pub(crate) fn metadata(manifest: &Path) -> Result<Metadata> {
-    let result =
-        MetadataCommand::new().manifest_path(manifest).other_options(vec!["--locked".to_owned()]).exec();
+/// `cargo metadata` of any manifest.
+pub(crate) fn metadata(manifest: &Path, options: &[&str]) -> Result<Metadata> {
+    let options: Vec<_> = options.iter().map(|&option| option.to_owned()).collect();
+    let result = MetadataCommand::new().manifest_path(manifest).other_options(options).exec();
     result.with_context(|| format!("cargo metadata of {}", manifest.display()))
 }
 

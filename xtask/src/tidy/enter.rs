@@ -18,18 +18,8 @@ struct Method<'a> {
 
 /// Public methods of `…CtxView` that neither enter the envelope nor call one of the view that does.
 pub(crate) fn breaches(sources: &[Source]) -> Vec<String> {
-    let mut views: BTreeMap<(String, String), Vec<Method<'_>>> = BTreeMap::new();
-    for source in sources.iter().filter(|source| source.krate.starts_with("host-")) {
-        for item in impls(&source.file).into_iter().filter(|item| item.trait_.is_none()) {
-            let Some(view) = type_name(&item.self_ty).filter(|name| name.ends_with("CtxView")) else {
-                continue;
-            };
-            let known = views.entry((source.krate.clone(), view.clone())).or_default();
-            known.extend(methods(item).map(|item| Method { source, item, calls: Calls::of(&view, item) }));
-        }
-    }
     let mut breaches = Vec::new();
-    for ((krate, view), methods) in &views {
+    for ((krate, view), methods) in &views(sources) {
         let entering = entering(methods);
         for Method { source, item, .. } in methods {
             let name = item.sig.ident.to_string();
@@ -43,6 +33,31 @@ pub(crate) fn breaches(sources: &[Source]) -> Vec<String> {
         }
     }
     breaches
+}
+
+/// What a face may call, as view and method: the operations that pass the rule above.
+pub(super) fn operations(sources: &[Source]) -> BTreeSet<(String, String)> {
+    let mut operations = BTreeSet::new();
+    for ((_, view), methods) in views(sources) {
+        operations.extend(entering(&methods).into_iter().map(|name| (view.clone(), name)));
+    }
+    operations.extend(OUTSIDE.map(|(_, view, name)| (view.to_owned(), name.to_owned())));
+    operations
+}
+
+/// The inherent methods of every view, by crate and view.
+fn views(sources: &[Source]) -> BTreeMap<(String, String), Vec<Method<'_>>> {
+    let mut views: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    for source in sources.iter().filter(|source| source.krate.starts_with("host-")) {
+        for item in impls(&source.file).into_iter().filter(|item| item.trait_.is_none()) {
+            let Some(view) = type_name(&item.self_ty).filter(|name| name.ends_with("CtxView")) else {
+                continue;
+            };
+            let known: &mut Vec<_> = views.entry((source.krate.clone(), view.clone())).or_default();
+            known.extend(methods(item).map(|item| Method { source, item, calls: Calls::of(&view, item) }));
+        }
+    }
+    views
 }
 
 /// The methods of a view that enter, themselves or through each other.
@@ -62,15 +77,15 @@ fn entering(methods: &[Method<'_>]) -> BTreeSet<String> {
 }
 
 /// What a body calls.
-struct Calls {
+pub(super) struct Calls {
     view: String,
     enters: bool,
     /// Methods of the same view.
-    own: BTreeSet<String>,
+    pub(super) own: BTreeSet<String>,
 }
 
 impl Calls {
-    fn of(view: &str, item: &syn::ImplItemFn) -> Self {
+    pub(super) fn of(view: &str, item: &syn::ImplItemFn) -> Self {
         let mut calls = Self { view: view.to_owned(), enters: false, own: BTreeSet::new() };
         calls.visit_block(&item.block);
         calls

@@ -25,7 +25,7 @@ pub(crate) fn breaches(sources: &[Source]) -> Vec<String> {
 }
 
 /// `src/v1_0.rs`, `src/v1_1.rs`, and files in folders of such names.
-fn is_face(path: &str) -> bool {
+pub(super) fn is_face(path: &str) -> bool {
     let version = |name: &str| {
         let parts = name.strip_prefix('v').and_then(|rest| rest.split_once('_'));
         parts.is_some_and(|(a, b)| [a, b].iter().all(|n| n.parse::<u32>().is_ok()))
@@ -34,7 +34,7 @@ fn is_face(path: &str) -> bool {
     within.split('/').any(|part| version(part.trim_end_matches(".rs")))
 }
 
-fn is_host(item: &syn::ItemImpl) -> bool {
+pub(super) fn is_host(item: &syn::ItemImpl) -> bool {
     let name = item.trait_.as_ref().and_then(|trait_| trait_.0.segments.last());
     name.is_some_and(|segment| segment.ident.to_string().starts_with("Host"))
 }

@@ -2,6 +2,7 @@
 
 mod adopt;
 mod banned;
+mod conversion;
 mod dependencies;
 mod enter;
 mod faces;
@@ -35,6 +36,7 @@ fn breaches(workspace: &Workspace, sources: &[source::Source]) -> Vec<String> {
     let mut breaches = dependencies::breaches(&dependencies::edges(&workspace.metadata));
     for rule in [
         faces::breaches,
+        conversion::breaches,
         enter::breaches,
         banned::breaches,
         adopt::breaches,

@@ -98,7 +98,7 @@ fn for_tests(attributes: &[syn::Attribute]) -> bool {
     })
 }
 
-/// Every identifier of some syntax, also inside macros, with whether `!` or `(` follows there.
+/// Every identifier of some syntax, also inside macros, with the token that follows it.
 pub(crate) fn tokens(stream: TokenStream, found: &mut impl FnMut(&proc_macro2::Ident, Option<&TokenTree>)) {
     let mut trees = stream.into_iter().peekable();
     while let Some(tree) = trees.next() {

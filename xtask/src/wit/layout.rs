@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use semver::Version;
 
 use crate::wit::catalog::{Catalog, Id, file_name};
@@ -31,7 +31,15 @@ pub(crate) fn all(workspace: &Workspace, frozen: &Catalog) -> Result<Vec<Staged>
 /// The copies of one package.
 pub(crate) fn of(folder: &Path, id: &Id, frozen: &Catalog) -> Result<Staged> {
     let mut files = BTreeMap::new();
-    for part in frozen.closure(id)? {
+    let closure = frozen.closure(id)?;
+    for (at, (name, version)) in closure.iter().enumerate() {
+        let other = closure.iter().skip(at + 1).find(|(other, _)| other == name);
+        if let Some((_, other)) = other {
+            // bindgen would give every module of the package another name.
+            bail!("{}: needs {name} {version} and {other}; expected one version", file_name(id));
+        }
+    }
+    for part in closure {
         // bindgen wants the package itself at the top and the others below `deps`.
         let within = if &part == id { folder.to_owned() } else { folder.join("deps") };
         files.insert(within.join(file_name(&part)), frozen.get(&part)?.text.clone());
@@ -95,5 +103,22 @@ mod tests {
             paths,
             ["wit/deps/io@1.0.0.wit", "wit/deps/net@1.0.0.wit", "wit/request-context@1.0.0.wit"]
         );
+    }
+
+    #[test]
+    fn two_versions_of_a_package_in_one_closure_are_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = |name: &str, text: &str| {
+            let path = dir.path().join(name);
+            std::fs::write(&path, text).unwrap();
+            path
+        };
+        let catalog = Catalog::load([
+            file("kv@1.0.0.wit", "package astrid:kv@1.0.0; interface host { type t = u8; }"),
+            file("kv@1.1.0.wit", "package astrid:kv@1.1.0; interface host { use astrid:kv/host@1.0.0.{t}; }"),
+        ]);
+        let id = ("kv".to_owned(), Version::new(1, 1, 0));
+        let error = of(Path::new("wit"), &id, &catalog.unwrap()).err().unwrap();
+        assert_eq!(error.to_string(), "kv@1.1.0.wit: needs kv 1.0.0 and 1.1.0; expected one version");
     }
 }

@@ -10,7 +10,7 @@ const VERSION: &str = "0.7.2";
 
 /// Reads it from the sources that cargo fetched for the guests of this repository.
 pub(crate) fn load(workspace: &Workspace) -> Result<Catalog> {
-    let guests = metadata(&workspace.root.join("tests/guests/Cargo.toml"))?;
+    let guests = metadata(&workspace.root.join("tests/guests/Cargo.toml"), &["--locked"])?;
     let package = guests.packages.iter().find(|p| p.name == CRATE && p.version.to_string() == VERSION);
     let package = package.with_context(|| format!("tests/guests does not use {CRATE} {VERSION}"))?;
     let folder = package.manifest_path.with_file_name("wit-staging").join("deps");

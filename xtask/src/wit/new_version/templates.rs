@@ -116,7 +116,6 @@ use astrid_host_context::{{HostContext, HostCx}};
 use wasmtime::Engine;
 use wasmtime::component::{{Component, Linker}};
 
-#[expect(dead_code, reason = "linking looks at types, and makes no state")]
 struct State {{
     fake: FakeHost,
 {fields}}}
