@@ -1,0 +1,155 @@
+//! `capsule run`: what it prints, how it ends, and what it says to mistakes.
+
+#[expect(dead_code, reason = "each test file uses a part")]
+mod support;
+
+use std::path::{Path, PathBuf};
+
+use support::{Ended, run};
+
+/// A home and the `probe` capsule of the conformance guests.
+struct Place {
+    dir: tempfile::TempDir,
+}
+
+impl Place {
+    fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let capsule = dir.path().join("probe");
+        std::fs::create_dir(&capsule).unwrap();
+        let component = astrid_host_testkit::guest("probe").unwrap();
+        let meta = format!("{{\"wasm_hash\":\"{}\"}}", blake3::hash(&component).to_hex());
+        std::fs::write(capsule.join("probe.wasm"), component).unwrap();
+        std::fs::write(capsule.join("meta.json"), meta).unwrap();
+        let manifest = "[package]\nname = \"probe\"\nversion = \"1.0.0\"\n\n[[component]]\nfile = \"probe.wasm\"\n\n[publish]\n\"probe.v1.*\" = \"opaque\"\n\n[subscribe]\n\"probe.v1.echo\" = { wit = \"opaque\", handler = \"echo\" }\n\"probe.v1.say\" = { wit = \"opaque\", handler = \"say\" }\n\"probe.v1.publish\" = { wit = \"opaque\", handler = \"publish\" }\n\"probe.v1.set\" = { wit = \"opaque\", handler = \"set\" }\n\"probe.v1.get\" = { wit = \"opaque\", handler = \"get\" }\n";
+        std::fs::write(capsule.join("Capsule.toml"), manifest).unwrap();
+        Self { dir }
+    }
+
+    fn path(&self) -> &Path {
+        self.dir.path()
+    }
+
+    fn home(&self) -> PathBuf {
+        self.path().join("home")
+    }
+
+    fn run(&self, args: &[&str]) -> Ended {
+        run(self.path(), &[&["run", "probe", "--home", "home"], args].concat())
+    }
+}
+
+const RELAY: &str = r#"probe.v1.publish={"topic":"probe.v1.out.x","payload":{"n":1}}"#;
+
+#[test]
+fn a_publication_reaches_the_handler_and_its_answer_is_one_line() {
+    let place = Place::new();
+    let ended = place.run(&["--publish", RELAY, "--expect", "probe.v1.out.*"]);
+    assert!(ended.stderr.starts_with("probe ready "), "{}", ended.stderr);
+    assert_eq!(ended.good(), "probe.v1.out.x {\"n\":1}\n");
+}
+
+#[test]
+fn a_json_line_names_topic_payload_source_capsule_and_principal() {
+    let place = Place::new();
+    let line = place
+        .run(&["--publish", RELAY, "--expect", "probe.v1.out.*", "--json", "--principal", "alice"])
+        .good();
+    let line: serde_json::Value = serde_json::from_str(&line).unwrap();
+    assert_eq!(line["topic"], "probe.v1.out.x");
+    assert_eq!(line["payload"], serde_json::json!({"n": 1}));
+    assert_eq!((&line["capsule"], &line["principal"]), (&"probe".into(), &"alice".into()));
+    assert_eq!(line["source"].as_str().unwrap().len(), 36);
+}
+
+#[test]
+fn a_call_prints_what_the_handler_said_and_a_refusal_ends_with_1() {
+    let place = Place::new();
+    assert_eq!(place.run(&["--call", "probe:echo={\"a\":1}"]).good(), "{\"a\":1}\n");
+    let denied = place.run(&["--call", r#"probe:say={"action":"deny","data":"no milk"}"#]);
+    assert_eq!((denied.code, denied.stdout.as_str()), (Some(1), ""));
+    assert!(denied.stderr.contains("probe:say refused: no milk"), "{}", denied.stderr);
+}
+
+#[test]
+fn what_one_run_stored_the_next_one_reads_for_the_same_principal_only() {
+    let place = Place::new();
+    place.run(&["--call", r#"probe:set={"key":"k","value":"v"}"#]).good();
+    assert_eq!(place.run(&["--call", r#"probe:get={"key":"k"}"#]).good(), "{\"ok\":\"v\"}\n");
+    let bob = place.run(&["--principal", "bob", "--call", r#"probe:get={"key":"k"}"#]);
+    assert_eq!(bob.good(), "{\"ok\":null}\n");
+}
+
+#[test]
+fn the_time_running_out_is_code_3_and_says_how_many_came() {
+    let place = Place::new();
+    let ended = place.run(&["--expect", "nothing.comes", "--timeout", "0.1"]);
+    assert_eq!(ended.code, Some(3));
+    assert!(ended.stderr.contains("0 of 1 expected messages"), "{}", ended.stderr);
+}
+
+#[test]
+fn the_second_start_takes_the_code_from_the_cache_and_the_timings_say_so() {
+    let place = Place::new();
+    let phases = |ended: Ended| -> Vec<String> {
+        let lines = ended.stderr.lines().filter_map(|l| serde_json::from_str::<serde_json::Value>(l).ok());
+        lines.map(|line| line["phase"].as_str().unwrap().to_owned()).collect()
+    };
+    let first = place.run(&["--timings", "--call", "probe:echo={}"]);
+    assert_eq!(phases(first), ["read", "compile", "link", "instantiate", "load"]);
+    let second = place.run(&["--timings", "--call", "probe:echo={}"]);
+    assert_eq!(phases(second), ["read", "cache-hit", "link", "instantiate", "load"]);
+}
+
+#[test]
+fn wrong_switches_are_one_line_and_code_2() {
+    let place = Place::new();
+    for (args, said) in [
+        (["--publish", "a.b"], "TOPIC=JSON"),
+        (["--publish", "a..b={}"], "a..b"),
+        (["--publish", "a.b={"], "not JSON"),
+        (["--call", "probe={}"], "CAPSULE:ACTION=JSON"),
+        (["--expect", "a b"], "a b"),
+        (["--timeout", "soon"], "seconds"),
+        (["--count", "x"], "x"),
+    ] {
+        place.run(&args).refused(2, &[said]);
+    }
+    assert!(!place.home().exists(), "nothing is made for a command that is wrong");
+}
+
+#[test]
+fn wrong_names_and_places_are_one_line_and_code_1() {
+    let place = Place::new();
+    place.run(&["--principal", "a/b"]).refused(1, &["--principal", "a/b"]);
+    place.run(&["--workspace", "nowhere"]).refused(1, &["nowhere", "existing directory"]);
+    std::fs::write(place.path().join("file"), "").unwrap();
+    run(place.path(), &["run", "probe", "--home", "file"]).refused(1, &["home file"]);
+    run(place.path(), &["run", "gone", "--home", "home"]).refused(1, &["gone/Capsule.toml"]);
+    for (call, said) in [("other:echo={}", "\"other\" is loaded; allowed: probe"), ("probe:nope={}", "echo")]
+    {
+        let ended = place.run(&["--call", call]);
+        assert_eq!(ended.code, Some(1));
+        assert!(ended.stderr.contains(said), "{}", ended.stderr);
+    }
+}
+
+#[test]
+fn a_component_that_was_changed_is_refused_and_leaves_nothing_compiled() {
+    let place = Place::new();
+    let path = place.path().join("probe/probe.wasm");
+    let mut bytes = std::fs::read(&path).unwrap();
+    bytes.push(0);
+    std::fs::write(&path, bytes).unwrap();
+    place.run(&["--call", "probe:echo={}"]).refused(1, &["probe.wasm", "meta.json wasm_hash"]);
+}
+
+#[test]
+fn a_store_of_an_unknown_format_is_refused_and_left_alone() {
+    let place = Place::new();
+    let format = place.home().join("state/kv/format");
+    std::fs::create_dir_all(format.parent().unwrap()).unwrap();
+    std::fs::write(&format, "from the future\n").unwrap();
+    place.run(&["--call", "probe:echo={}"]).refused(1, &["format", "from the future"]);
+    assert_eq!(std::fs::read_to_string(format).unwrap(), "from the future\n");
+}
