@@ -1,6 +1,7 @@
 //! `capsule run`: what it prints, how it ends, and what it says to mistakes.
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot set up must fail")]
+#![expect(dead_code, reason = "each test file needs some of the support")]
 
-#[expect(dead_code, reason = "each test file uses a part")]
 mod support;
 
 use std::path::{Path, PathBuf};

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use astrid_guest::{CallError, CapsuleResult, HookOutcome, PayloadKind};
-use astrid_host_context::{CallContext, Caller, Principal};
+use astrid_host_context::{CallContext, Caller, Principal, Standing};
 use bytes::Bytes;
 use tokio::time::Instant;
 
@@ -62,6 +62,10 @@ impl WasmEngine {
             tracing::error!(target: "astrid.capsule", capsule = %self.id(), action, error = ?error, "handler failed");
             trap::reason(&error, timeout, principal.as_ref())
         })?;
+        // A guest that had the time to answer for a principal who is gone answers nobody.
+        if instance.store.data().call.standing() == Standing::Retired {
+            return Err(trap::retired(principal.as_ref()));
+        }
         instance.store.data_mut().clear(self.parts.template.idle_context());
         lease.give_back();
         Ok(self.judge(answer))

@@ -15,7 +15,7 @@ pub(super) fn reason(error: &CallError, timeout: Duration, who: Option<&Principa
         return match stop {
             Stop::Deadline => format!("interceptor exceeded its deadline of {}s", timeout.as_secs()),
             Stop::Cancelled => "capsule is stopping".to_owned(),
-            Stop::Retired => format!("principal '{}' is disabled", who.map_or("nobody", Principal::as_str)),
+            Stop::Retired => retired(who),
             Stop::Windows => stop.to_string(),
         };
     }
@@ -25,4 +25,9 @@ pub(super) fn reason(error: &CallError, timeout: Duration, who: Option<&Principa
         Some(Trap::MemoryOutOfBounds) => "interceptor trapped: memory out of bounds".to_owned(),
         _ => "interceptor failed".to_owned(),
     }
+}
+
+/// The reason of a call whose principal was disabled while it ran.
+pub(super) fn retired(who: Option<&Principal>) -> String {
+    format!("principal '{}' is disabled", who.map_or("nobody", Principal::as_str))
 }
