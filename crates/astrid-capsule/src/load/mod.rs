@@ -1,9 +1,0 @@
-//! From a capsule directory to something that can be instantiated.
-
-mod imports;
-mod integrity;
-mod locate;
-mod source;
-
-pub(crate) use imports::explain_unlinked;
-pub(crate) use source::Source;
