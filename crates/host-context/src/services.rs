@@ -33,6 +33,12 @@ impl HostServices {
         Self::new(Arc::new(AllowAll), Arc::new(Budgets::new()), Arc::new(NoAudit))
     }
 
+    /// The same quota and audit behind another gate, for kernels whose policy is per capsule.
+    #[must_use]
+    pub fn with_policy(&self, policy: Arc<dyn CapsuleSecurityGate>) -> Self {
+        Self::new(policy, self.0.quota.clone(), self.0.audit.clone())
+    }
+
     /// The gate.
     #[must_use]
     pub fn policy(&self) -> &dyn CapsuleSecurityGate {

@@ -23,10 +23,12 @@
 
 mod dummy;
 mod fake;
+mod guests;
 mod recorder;
 
 pub mod contract;
 
 pub use dummy::{DummyError, dummy_guest, imports_of};
 pub use fake::{FakeHost, FakeHostBuilder};
+pub use guests::{GuestMissing, guest};
 pub use recorder::{Recorder, Told};

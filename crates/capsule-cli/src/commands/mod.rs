@@ -1,0 +1,41 @@
+//! The commands, one file each.
+
+mod build;
+mod check;
+mod inspect;
+mod new;
+
+use clap::{Parser, Subcommand};
+
+use crate::error::CliError;
+
+/// Makes, builds, inspects and checks capsules.
+#[derive(Debug, Parser)]
+// Without a command the help would come as an error of many lines.
+#[command(name = "capsule", version, about, propagate_version = true, arg_required_else_help = false)]
+pub(crate) struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    New(new::Args),
+    Build(build::Args),
+    Inspect(inspect::Args),
+    Check(check::Args),
+}
+
+impl Command {
+    /// Does what was asked.
+    pub(crate) fn run(self) -> Result<(), CliError> {
+        match self {
+            Self::New(args) => new::run(&args),
+            Self::Build(args) => build::run(&args),
+            Self::Inspect(args) => inspect::run(&args),
+            Self::Check(args) => check::run(&args),
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! The in-memory backend: for tests, and for kernels that keep nothing.
+
+use std::collections::{BTreeMap, HashMap};
+use std::ops::Bound;
+use std::sync::Arc;
+
+use astrid_host_context::Scope;
+use parking_lot::{Mutex, RwLock};
+
+use crate::{
+    Answer, Applied, Cursor, Key, Mutation, Page, Prefix, Receipt, Store, StoreError, Terms, Usage, Value,
+};
+
+/// Keeps every namespace in an ordered map under a lock of its own. Answers at once, without an
+/// allocation beyond the value itself. Nothing survives the process.
+#[derive(Debug, Default)]
+pub struct Memory {
+    namespaces: RwLock<HashMap<Scope, Arc<Mutex<Namespace>>>>,
+}
+
+#[derive(Debug, Default)]
+struct Namespace {
+    rows: BTreeMap<String, Value>,
+    usage: Usage,
+}
+
+impl Memory {
+    /// An empty store.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    fn existing(&self, scope: &Scope) -> Option<Arc<Mutex<Namespace>>> {
+        self.namespaces.read().get(scope).cloned()
+    }
+
+    fn namespace(&self, scope: &Scope) -> Arc<Mutex<Namespace>> {
+        self.existing(scope)
+            .unwrap_or_else(|| self.namespaces.write().entry(scope.clone()).or_default().clone())
+    }
+}
+
+impl Store for Memory {
+    fn get<'a>(&'a self, scope: &'a Scope, key: &'a Key) -> Answer<'a, Option<Value>> {
+        let found = self.existing(scope).and_then(|ns| ns.lock().rows.get(key.as_str()).cloned());
+        Answer::ready(Ok(found))
+    }
+
+    fn page<'a>(
+        &'a self,
+        scope: &'a Scope,
+        prefix: &'a Prefix,
+        after: Option<&'a Cursor>,
+        limit: usize,
+    ) -> Answer<'a, Page> {
+        let page = self.existing(scope).map_or_else(Page::default, |ns| ns.lock().page(prefix, after, limit));
+        Answer::ready(Ok(page))
+    }
+
+    fn apply<'a>(&'a self, scope: &'a Scope, mutation: Mutation, terms: Terms) -> Answer<'a, Receipt> {
+        let applied = self.namespace(scope).lock().apply(mutation, terms);
+        Answer::ready(Ok(Answer::ready(Ok(applied))))
+    }
+
+    fn usage<'a>(&'a self, scope: &'a Scope) -> Answer<'a, Usage> {
+        Answer::ready(Ok(self.existing(scope).map_or_else(Usage::default, |ns| ns.lock().usage)))
+    }
+
+    fn drop_namespace<'a>(&'a self, scope: &'a Scope) -> Answer<'a, ()> {
+        self.namespaces.write().remove(scope);
+        Answer::ready(Ok::<(), StoreError>(()))
+    }
+}
+
+impl Namespace {
+    fn page(&self, prefix: &Prefix, after: Option<&Cursor>, limit: usize) -> Page {
+        let start = match after.map(Cursor::as_str) {
+            Some(after) if after >= prefix.as_str() => Bound::Excluded(after),
+            _ => Bound::Included(prefix.as_str()),
+        };
+        let mut rest = self
+            .rows
+            .range::<str, _>((start, Bound::Unbounded))
+            .map(|(key, _)| key)
+            .take_while(|key| prefix.matches(key));
+        let keys = rest.by_ref().take(limit).cloned().collect();
+        Page { keys, more: rest.next().is_some() }
+    }
+
+    fn apply(&mut self, mutation: Mutation, terms: Terms) -> Applied {
+        match mutation {
+            Mutation::Set { key, value } => self.store(key, value, terms),
+            Mutation::Cas { key, expected, new } => {
+                if self.rows.get(key.as_str()) == expected.as_ref() {
+                    self.store(key, new, terms)
+                } else {
+                    Applied::Mismatch
+                }
+            }
+            Mutation::Delete { key } => {
+                let old = self.rows.get(key.as_str()).map(|value| size(key.as_str(), value));
+                if !terms.rehearse && old.is_some() {
+                    self.rows.remove(key.as_str());
+                    self.usage = self.usage.replaced(old, None);
+                }
+                Applied::Done(u64::from(old.is_some()))
+            }
+            Mutation::Clear { prefix } => self.clear(&prefix, terms.rehearse),
+        }
+    }
+
+    fn store(&mut self, key: Key, value: Value, terms: Terms) -> Applied {
+        let old = self.rows.get(key.as_str()).map(|value| size(key.as_str(), value));
+        let next = self.usage.replaced(old, Some(size(key.as_str(), &value)));
+        if !self.usage.may_become(next, terms.limits) {
+            return Applied::OverQuota;
+        }
+        if !terms.rehearse {
+            // A copy, so that a small value does not keep a large buffer of its sender alive.
+            self.rows.insert(key.into_string(), Value::copy_from_slice(&value));
+            self.usage = next;
+        }
+        Applied::Done(1)
+    }
+
+    fn clear(&mut self, prefix: &Prefix, rehearse: bool) -> Applied {
+        let from = (Bound::Included(prefix.as_str()), Bound::Unbounded);
+        let matching = self.rows.range::<str, _>(from).map(|(key, _)| key);
+        let keys: Vec<String> = matching.take_while(|key| prefix.matches(key)).cloned().collect();
+        if !rehearse {
+            for key in &keys {
+                let old = self.rows.remove(key).map(|value| size(key, &value));
+                self.usage = self.usage.replaced(old, None);
+            }
+        }
+        Applied::Done(u64::try_from(keys.len()).unwrap_or(u64::MAX))
+    }
+}
+
+fn size(key: &str, value: &Value) -> u64 {
+    u64::try_from(key.len().saturating_add(value.len())).unwrap_or(u64::MAX)
+}

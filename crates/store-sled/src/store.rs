@@ -1,0 +1,250 @@
+//! The handle: hands reads to the blocking pool and mutations to the writer.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use astrid_host_context::Scope;
+use astrid_host_kv::{
+    Answer, Cursor, Key, Mutation, Page, Prefix, Receipt, Store, StoreError, Terms, Usage, Value,
+};
+use parking_lot::{Mutex, RwLock};
+use tokio::sync::{Semaphore, oneshot, watch};
+
+use crate::directory::{Directory, OpenError};
+use crate::engine::Engine;
+use crate::namespace::{Namespace, Namespaces, space_for};
+use crate::queue::{Job, Queue, Work};
+use crate::stats::{Meter, Stats};
+use crate::writer;
+
+/// Reads on the blocking pool at a time. More would only wait for the same disk and caches.
+const READERS: usize = 32;
+
+/// Queue space of all namespaces together in KiB: what any number of guests can hold in memory.
+const QUEUES_KIB: usize = 64 << 10;
+
+/// When a mutation is acknowledged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Durability {
+    /// After an fsync: it survives SIGKILL and power loss.
+    #[default]
+    Flushed,
+    /// At once; what was acknowledged in the last 100 ms may be lost. For data that can be made again.
+    Relaxed,
+}
+
+/// How a store is opened.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// When a mutation is acknowledged.
+    pub durability: Durability,
+    /// The engine's page cache in bytes; 64 MiB unless set.
+    pub cache_bytes: u64,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { durability: Durability::default(), cache_bytes: 64 << 20 }
+    }
+}
+
+/// A persistent [`Store`] in a directory of its own. See the crate documentation.
+///
+/// Dropping it lets the writer finish what is queued in the background; [`SledStore::close`] waits for that.
+pub struct SledStore {
+    shared: Arc<Shared>,
+    namespaces: Arc<Namespaces>,
+    readers: Arc<Semaphore>,
+    space: Arc<Semaphore>,
+    ended: watch::Receiver<()>,
+}
+
+/// What handle and writer share.
+pub(crate) struct Shared {
+    /// None once closed.
+    pub(crate) engine: RwLock<Option<Arc<Engine>>>,
+    pub(crate) queue: Queue,
+    pub(crate) durability: Durability,
+    pub(crate) stats: Meter,
+    failed: Mutex<Option<String>>,
+}
+
+impl Shared {
+    /// Refuses everything from now on: after a failed write nobody knows what is on disk, and an
+    /// fsync that is tried again may report a success that is none.
+    pub(crate) fn fail(&self, error: &StoreError) {
+        tracing::error!(%error, "key-value store failed; reopen it");
+        self.failed.lock().get_or_insert_with(|| error.to_string());
+    }
+
+    pub(crate) fn closed(&self) -> StoreError {
+        StoreError::Closed(self.failed.lock().clone().unwrap_or_else(|| "closed by its owner".to_owned()))
+    }
+
+    fn engine(&self) -> Result<Arc<Engine>, StoreError> {
+        if self.failed.lock().is_some() {
+            return Err(self.closed());
+        }
+        self.engine.read().clone().ok_or_else(|| self.closed())
+    }
+}
+
+impl SledStore {
+    /// Opens or creates the store in `path`, with mode 0700, for this process alone. Waits for the
+    /// disk: call it at start-up or on a blocking thread.
+    ///
+    /// # Errors
+    /// [`OpenError`]; nothing in the directory was changed.
+    pub fn open(path: impl AsRef<Path>, options: &Options) -> Result<Self, OpenError> {
+        let path = path.as_ref();
+        let damaged =
+            |error: StoreError| OpenError::Damaged { path: path.to_owned(), problem: error.to_string() };
+        let engine = Arc::new(Engine::new(Directory::open(path, options.cache_bytes)?).map_err(damaged)?);
+        let shared = Arc::new(Shared {
+            engine: RwLock::new(Some(engine.clone())),
+            queue: Queue::default(),
+            durability: options.durability,
+            stats: Meter::default(),
+            failed: Mutex::default(),
+        });
+        let namespaces = Arc::new(Namespaces::default());
+        for name in engine.dropping.read().iter() {
+            let namespace = namespaces.named(name.clone());
+            let job = Job { namespace, work: Work::Drop { begun: true, reply: None }, _space: None };
+            shared.queue.push(job);
+        }
+        let (end, ended) = watch::channel(());
+        let writer = shared.clone();
+        std::thread::Builder::new()
+            .name("kv-writer".to_owned())
+            .spawn(move || {
+                writer::run(&writer, engine);
+                drop(end);
+            })
+            .map_err(|error| OpenError::Io { path: path.to_owned(), error })?;
+        let [readers, space] = [READERS, QUEUES_KIB].map(|permits| Arc::new(Semaphore::new(permits)));
+        Ok(Self { shared, namespaces, readers, space, ended })
+    }
+
+    /// Finishes what is queued, flushes, and lets the directory go. Calls after it fail.
+    pub async fn close(&self) {
+        self.shared.queue.close();
+        let mut ended = self.ended.clone();
+        while ended.changed().await.is_ok() {}
+    }
+
+    /// The engine's state.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        let engine = self.shared.engine.read().clone();
+        Stats {
+            failed: self.shared.failed.lock().clone(),
+            queue_depth: self.shared.queue.depth(),
+            corrupted_reads: engine.map_or(0, |engine| engine.corrupted.load(Ordering::Relaxed)),
+            ..self.shared.stats.read()
+        }
+    }
+
+    fn read<'a, T: Send + 'static>(
+        &'a self,
+        scope: &'a Scope,
+        work: impl FnOnce(&Engine, &Namespace) -> Result<T, StoreError> + Send + 'static,
+    ) -> Answer<'a, T> {
+        Answer::later(async move {
+            let place = self.readers.clone().acquire_owned().await.map_err(|_| self.shared.closed())?;
+            let (engine, namespace) = (self.shared.engine()?, self.namespaces.of(scope));
+            let job = tokio::task::spawn_blocking(move || {
+                let _place = place; // a reader whose caller went away still counts
+                work(&engine, &namespace)
+            });
+            job.await.map_err(|_| StoreError::Closed("the engine panicked in a read".to_owned()))?
+        })
+    }
+
+    async fn submit<T>(
+        &self,
+        namespace: Arc<Namespace>,
+        kib: u32,
+        work: impl FnOnce(oneshot::Sender<Result<T, StoreError>>) -> Work,
+    ) -> Result<oneshot::Receiver<Result<T, StoreError>>, StoreError> {
+        self.shared.engine()?;
+        let gone = |_| self.shared.closed();
+        // The namespace's own space first: whoever floods waits there and takes nothing from others.
+        let own = namespace.space.clone().acquire_many_owned(kib).await.map_err(gone)?;
+        let all = self.space.clone().acquire_many_owned(kib).await.map_err(gone)?;
+        let (reply, answer) = oneshot::channel();
+        let job = Job { namespace, work: work(reply), _space: Some([own, all]) };
+        if self.shared.queue.push(job) { Ok(answer) } else { Err(self.shared.closed()) }
+    }
+
+    /// Runs `work` on the writer's thread, where nothing changes meanwhile.
+    pub(crate) async fn alone<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Engine) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        // No guest's namespace: names of those hold a colon.
+        let namespace = self.namespaces.named(Box::default());
+        let answer = self
+            .submit(namespace, space_for(0), |reply| {
+                Work::Alone(Box::new(move |engine| drop(reply.send(engine.and_then(work)))))
+            })
+            .await?;
+        answer.await.map_err(|_| self.shared.closed())?
+    }
+}
+
+impl Store for SledStore {
+    fn get<'a>(&'a self, scope: &'a Scope, key: &'a Key) -> Answer<'a, Option<Value>> {
+        let key = key.clone();
+        self.read(scope, move |engine, namespace| engine.get(namespace, key.as_str().as_bytes()))
+    }
+
+    fn page<'a>(
+        &'a self,
+        scope: &'a Scope,
+        prefix: &'a Prefix,
+        after: Option<&'a Cursor>,
+        limit: usize,
+    ) -> Answer<'a, Page> {
+        let (prefix, after) = (prefix.clone(), after.cloned());
+        self.read(scope, move |engine, namespace| {
+            engine.page(namespace, prefix.as_str(), after.as_ref().map(Cursor::as_str), limit)
+        })
+    }
+
+    fn apply<'a>(&'a self, scope: &'a Scope, mutation: Mutation, terms: Terms) -> Answer<'a, Receipt> {
+        Answer::later(async move {
+            let kib = space_for(writer::payload(&mutation));
+            let namespace = self.namespaces.of(scope);
+            let answer = self.submit(namespace, kib, |reply| Work::Apply { mutation, terms, reply }).await?;
+            let shared = self.shared.clone();
+            Ok(Answer::later(async move { answer.await.map_err(|_| shared.closed())? }))
+        })
+    }
+
+    fn usage<'a>(&'a self, scope: &'a Scope) -> Answer<'a, Usage> {
+        self.read(scope, |engine, namespace| engine.usage(namespace))
+    }
+
+    fn drop_namespace<'a>(&'a self, scope: &'a Scope) -> Answer<'a, ()> {
+        Answer::later(async move {
+            let namespace = self.namespaces.of(scope);
+            let drop = |reply| Work::Drop { begun: false, reply: Some(reply) };
+            let answer = self.submit(namespace, space_for(0), drop).await?;
+            answer.await.map_err(|_| self.shared.closed())?
+        })
+    }
+}
+
+impl Drop for SledStore {
+    fn drop(&mut self) {
+        self.shared.queue.close();
+    }
+}
+
+impl std::fmt::Debug for SledStore {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SledStore").field("stats", &self.stats()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,39 @@
+//! The published backend suite on sled.
+
+use std::sync::Arc;
+
+use astrid_host_context::Scope;
+use astrid_host_kv::{Answer, Cursor, Key, Mutation, Page, Prefix, Receipt, Store, Terms, Usage, Value};
+use astrid_store_sled::{Options, SledStore};
+use tempfile::TempDir;
+
+/// A store whose directory goes with it.
+struct Disposable(SledStore, #[expect(dead_code, reason = "kept for its drop")] TempDir);
+
+impl Store for Disposable {
+    fn get<'a>(&'a self, scope: &'a Scope, key: &'a Key) -> Answer<'a, Option<Value>> {
+        self.0.get(scope, key)
+    }
+
+    fn page<'a>(&'a self, s: &'a Scope, p: &'a Prefix, c: Option<&'a Cursor>, n: usize) -> Answer<'a, Page> {
+        self.0.page(s, p, c, n)
+    }
+
+    fn apply<'a>(&'a self, scope: &'a Scope, mutation: Mutation, terms: Terms) -> Answer<'a, Receipt> {
+        self.0.apply(scope, mutation, terms)
+    }
+
+    fn usage<'a>(&'a self, scope: &'a Scope) -> Answer<'a, Usage> {
+        self.0.usage(scope)
+    }
+
+    fn drop_namespace<'a>(&'a self, scope: &'a Scope) -> Answer<'a, ()> {
+        self.0.drop_namespace(scope)
+    }
+}
+
+astrid_host_testkit::kv_contract!(|| async {
+    let directory = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let store = SledStore::open(directory.path(), &Options::default()).unwrap();
+    Arc::new(Disposable(store, directory)) as Arc<dyn Store>
+});

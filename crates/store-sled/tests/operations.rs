@@ -1,0 +1,447 @@
+//! What operators meet: locks, formats, damage, full disks, back-ups, floods.
+#![expect(clippy::unwrap_used, reason = "a test that cannot set up must fail")]
+
+use std::collections::HashSet;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::Command;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use astrid_host_context::{CapsuleId, Principal, Scope};
+use astrid_host_kv::{Applied, Key, Limits, Mutation, Prefix, Store, StoreError, Terms, Value};
+use astrid_store_sled::{Durability, OpenError, Options, SledStore};
+use tempfile::TempDir;
+
+const CHILD: &str = "ASTRID_KV_CHILD_DIRECTORY";
+
+fn directory() -> TempDir {
+    tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap()
+}
+
+fn open(path: &Path) -> SledStore {
+    SledStore::open(path, &Options::default()).unwrap()
+}
+
+fn scope(capsule: &str) -> Scope {
+    Scope { principal: Some(Principal::parse("alice").unwrap()), capsule: CapsuleId::parse(capsule).unwrap() }
+}
+
+fn key(text: &str) -> Key {
+    Key::parse(text).unwrap()
+}
+
+async fn try_set(
+    store: &SledStore,
+    capsule: &str,
+    name: &str,
+    value: Vec<u8>,
+) -> Result<Applied, StoreError> {
+    let terms = Terms::commit(Limits { bytes: 1 << 40, keys: 1 << 40 });
+    let mutation = Mutation::Set { key: key(name), value: value.into() };
+    store.apply(&scope(capsule), mutation, terms).await?.await
+}
+
+async fn set(store: &SledStore, capsule: &str, name: &str, value: Vec<u8>) {
+    assert_eq!(try_set(store, capsule, name, value).await.unwrap(), Applied::Done(1));
+}
+
+async fn get(store: &SledStore, capsule: &str, name: &str) -> Result<Option<Value>, StoreError> {
+    store.get(&scope(capsule), &key(name)).await
+}
+
+// kv case 43
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_second_opening_names_the_lock_and_harms_nothing() {
+    let at = directory();
+    let store = open(at.path());
+    set(&store, "a", "k", vec![1]).await;
+    let error = SledStore::open(at.path(), &Options::default()).unwrap_err();
+    assert!(matches!(&error, OpenError::Locked { lock } if lock.ends_with("lock")), "{error}");
+    let output = Command::new(std::env::current_exe().unwrap())
+        .args(["a_child_opens_the_store", "--exact", "--ignored", "--nocapture"])
+        .env(CHILD, at.path())
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(said.contains("another process has this store open"), "{said}");
+    assert_eq!(get(&store, "a", "k").await.unwrap().unwrap(), &[1][..]);
+    store.close().await;
+    open(at.path()).close().await;
+}
+
+#[test]
+#[ignore = "the child's side of the lock test"]
+fn a_child_opens_the_store() {
+    let Some(path) = std::env::var_os(CHILD) else { return };
+    println!("{}", SledStore::open(path, &Options::default()).unwrap_err());
+}
+
+// kv case 43
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_unknown_format_is_refused_and_harms_nothing() {
+    let at = directory();
+    let store = open(at.path());
+    set(&store, "a", "k", vec![1]).await;
+    store.close().await;
+    let format = at.path().join("format");
+    let known = std::fs::read(&format).unwrap();
+    std::fs::write(&format, "astrid-kv 7\n").unwrap();
+    let error = SledStore::open(at.path(), &Options::default()).unwrap_err();
+    assert!(matches!(&error, OpenError::Format { found, .. } if found == "astrid-kv 7"), "{error}");
+    std::fs::write(&format, known).unwrap();
+    let store = open(at.path());
+    assert_eq!(get(&store, "a", "k").await.unwrap().unwrap(), &[1][..]);
+    store.close().await;
+}
+
+#[tokio::test]
+async fn the_directory_is_its_owners_alone() {
+    let at = directory();
+    let inner = at.path().join("kv");
+    let store = open(&inner);
+    store.close().await;
+    let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(&inner), 0o700);
+    for file in ["format", "lock", "tree/db", "tree/conf"] {
+        assert_eq!(mode(&inner.join(file)), 0o600, "{file}");
+    }
+}
+
+// kv case 38
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_write_that_fails_makes_the_store_unavailable_until_it_is_opened_again() {
+    let at = directory();
+    let store = open(at.path());
+    set(&store, "a", "k", vec![1; 3000]).await;
+    store.close().await;
+    drop(store);
+    // A real error of the kernel: no file may pass 6 MiB, and the signal for that is ignored.
+    let script = "trap '' XFSZ; ulimit -f 12288; exec \"$0\" \"$@\"";
+    let output = Command::new("sh")
+        .args(["-c", script])
+        .arg(std::env::current_exe().unwrap())
+        .args(["a_child_writes_until_the_disk_refuses", "--exact", "--ignored", "--nocapture"])
+        .env(CHILD, at.path())
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(said.contains("failed as it must"), "{said}\n{}", String::from_utf8_lossy(&output.stderr));
+    let store = open(at.path());
+    let value = get(&store, "a", "k").await.unwrap().unwrap();
+    assert!(value == vec![1; 3000] || value == vec![2; 3000]);
+    set(&store, "a", "k", vec![3]).await;
+    assert!(store.verify(false).await.unwrap().is_clean());
+    store.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "the child's side of the full disk test"]
+async fn a_child_writes_until_the_disk_refuses() {
+    let Some(path) = std::env::var_os(CHILD) else { return };
+    let store = open(path.as_ref());
+    let mut failed = None;
+    for n in 0..40 {
+        if let Err(error) = try_set(&store, "a", &format!("k{n}"), vec![7; 1 << 20]).await {
+            failed = Some(error);
+            break;
+        }
+    }
+    assert!(matches!(failed.unwrap(), StoreError::Io(_) | StoreError::Closed(_)));
+    assert!(try_set(&store, "a", "k", vec![2; 3000]).await.is_err());
+    assert!(get(&store, "a", "k").await.is_err());
+    assert!(store.stats().failed.is_some());
+    println!("failed as it must");
+    // What is queued in the engine cannot be written either, so nobody waits for it.
+    std::process::exit(0);
+}
+
+// kv case 40
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_flipped_bit_in_a_chunk_concerns_its_key_alone_and_a_set_repairs_it() {
+    let at = directory();
+    let store = open(at.path());
+    for name in ["hurt", "well"] {
+        set(&store, "a", name, vec![7; 100_000]).await;
+    }
+    store.close().await;
+    drop(store);
+    flip_a_bit(at.path(), b"hurt");
+    let store = open(at.path());
+    assert!(matches!(get(&store, "a", "hurt").await, Err(StoreError::Corrupt(_))));
+    assert_eq!(get(&store, "a", "well").await.unwrap().unwrap().len(), 100_000);
+    assert_eq!(store.verify(false).await.unwrap().corrupt, ["alice:capsule:a hurt"]);
+    assert!(store.stats().corrupted_reads > 0);
+    set(&store, "a", "hurt", vec![8; 50_000]).await;
+    assert_eq!(get(&store, "a", "hurt").await.unwrap().unwrap(), vec![8; 50_000]);
+    assert!(store.verify(false).await.unwrap().is_clean());
+    store.close().await;
+}
+
+// kv case 40, in the file itself
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_flipped_bit_in_the_file_is_an_error_and_never_wrong_bytes() {
+    let value = |n: usize| format!("value-{n:05}-").repeat(1200).into_bytes();
+    let (mut refused, mut damaged) = (0, 0);
+    for target in [3, 20, 40, 60] {
+        let at = directory();
+        let store = open(at.path());
+        for n in 0..80 {
+            set(&store, "a", &format!("k{n}"), value(n)).await;
+        }
+        store.close().await;
+        drop(store);
+        open(at.path()).close().await;
+        flip_in_file(&at.path().join("tree/db"), format!("value-{target:05}-").repeat(3).as_bytes());
+        let Ok(store) = SledStore::open(at.path(), &Options::default()) else {
+            refused += 1;
+            continue;
+        };
+        let mut corrupt = 0;
+        for n in 0..80 {
+            match get(&store, "a", &format!("k{n}")).await {
+                Ok(found) => assert_eq!(found.unwrap(), value(n), "{n}"),
+                Err(StoreError::Corrupt(_)) => corrupt += 1,
+                Err(other) => panic!("{other}"),
+            }
+        }
+        damaged += corrupt;
+        assert!(corrupt <= 16, "{corrupt}");
+        // One key's damage fails its own mutations, not the store.
+        drop(try_set(&store, "a", &format!("k{target}"), value(1)).await);
+        set(&store, "b", "k", vec![1]).await;
+        assert_eq!(store.stats().failed, None);
+        store.close().await;
+    }
+    println!("{refused} of 4 openings refused, {damaged} damaged keys in the others");
+    assert!(refused + damaged > 0, "no flip met anything that lives");
+}
+
+fn flip_in_file(path: &Path, pattern: &[u8]) {
+    let mut data = std::fs::read(path).unwrap();
+    let hits: Vec<usize> =
+        data.windows(pattern.len()).enumerate().filter(|(_, w)| *w == pattern).map(|(at, _)| at).collect();
+    // Every copy, dead or alive, once each: repeats of the pattern lie closer than a kilobyte.
+    let mut last = None;
+    for at in hits {
+        if last.is_none_or(|last| at > last + 1000) {
+            *data.get_mut(at).unwrap() ^= 1;
+        }
+        last = Some(at);
+    }
+    std::fs::write(path, data).unwrap();
+}
+
+fn flip_a_bit(store: &Path, name: &[u8]) {
+    let tree = sled::Config::new().path(store.join("tree")).segment_size(2 << 20).open().unwrap();
+    let rows = [b"calice:capsule:a\0", name, b"\0"].concat();
+    let (row, chunk) = tree.scan_prefix(rows).nth(2).unwrap().unwrap();
+    let mut chunk = chunk.to_vec();
+    *chunk.first_mut().unwrap() ^= 1;
+    tree.insert(row, chunk).unwrap();
+    tree.flush().unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn verify_finds_and_repairs_wrong_usage_and_orphan_chunks() {
+    let at = directory();
+    let store = open(at.path());
+    set(&store, "a", "k", vec![7; 100]).await;
+    store.close().await;
+    drop(store);
+    let tree = sled::Config::new().path(at.path().join("tree")).segment_size(2 << 20).open().unwrap();
+    tree.insert(b"ualice:capsule:a", &[9; 16]).unwrap();
+    tree.insert(b"calice:capsule:a\0k\0\0\0\0\0\0\0\0\x09\0\0\0\0", b"orphan").unwrap();
+    tree.flush().unwrap();
+    drop(tree);
+    let store = open(at.path());
+    let found = store.verify(true).await.unwrap();
+    assert_eq!((found.wrong_usage.len(), found.orphan_chunks, found.repaired), (1, 1, true));
+    assert!(store.verify(false).await.unwrap().is_clean());
+    assert_eq!(store.usage(&scope("a")).await.unwrap().bytes, 101);
+    store.close().await;
+}
+
+// kv case 41
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_small_set_beside_large_neighbours_writes_little() {
+    let written = || -> u64 {
+        let io = std::fs::read_to_string("/proc/thread-self/io").map(|_| ()).ok();
+        let Some(()) = io else { panic!("/proc is not mounted") };
+        let io = std::fs::read_to_string("/proc/self/io").unwrap();
+        let line = io.lines().find_map(|line| line.strip_prefix("write_bytes: ")).unwrap();
+        line.parse().unwrap()
+    };
+    let at = directory();
+    let store = open(at.path());
+    for n in 0..1000 {
+        set(&store, "a", &format!("n{n}"), vec![7; 1 << 20]).await;
+    }
+    set(&store, "a", "small", vec![0]).await;
+    let before = written();
+    for n in 0..100_u8 {
+        set(&store, "a", "small", vec![n]).await;
+    }
+    let used = written() - before;
+    let started = Instant::now();
+    assert_eq!(get(&store, "a", "small").await.unwrap().unwrap(), &[99][..]);
+    let took = started.elapsed();
+    println!("100 small sets wrote {} KiB; a get took {took:?}", used >> 10);
+    assert!(used < 400 << 20, "{used} bytes");
+    assert!(took < Duration::from_millis(20), "{took:?}");
+    store.close().await;
+}
+
+// kv case 52
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_export_comes_back_whole_and_a_truncated_one_leaves_nothing() {
+    let at = directory();
+    let (from, to, file) = (at.path().join("from"), at.path().join("to"), at.path().join("dump"));
+    let store = open(&from);
+    for (n, size) in [0, 1, 4096, 4097, 300_000, 1 << 20].into_iter().enumerate() {
+        set(&store, if n % 2 == 0 { "a" } else { "b" }, &format!("k{n}"), vec![7; size]).await;
+    }
+    let (usage_a, usage_b) =
+        (store.usage(&scope("a")).await.unwrap(), store.usage(&scope("b")).await.unwrap());
+    assert_eq!(store.export(std::fs::File::create(&file).unwrap()).await.unwrap(), 6);
+    let dump = std::fs::read(&file).unwrap();
+    for cut in [0, 10, 100, dump.len() - 32, dump.len() - 1] {
+        let error = SledStore::import(&to, dump.get(..cut).unwrap()).unwrap_err();
+        assert!(matches!(error, OpenError::Import(_)), "{cut}: {error}");
+        assert!(!to.exists(), "{cut}");
+    }
+    let mut flipped = dump.clone();
+    *flipped.get_mut(500).unwrap() ^= 1;
+    assert!(SledStore::import(&to, &flipped[..]).is_err());
+    assert_eq!(SledStore::import(&to, &dump[..]).unwrap(), 6);
+    let copy = open(&to);
+    assert!(copy.verify(false).await.unwrap().is_clean());
+    assert_eq!(copy.usage(&scope("a")).await.unwrap(), usage_a);
+    assert_eq!(copy.usage(&scope("b")).await.unwrap(), usage_b);
+    assert_eq!(get(&copy, "b", "k5").await.unwrap().unwrap().len(), 1 << 20);
+    copy.close().await;
+    assert!(matches!(SledStore::import(&to, &dump[..]), Err(OpenError::NotEmpty(_))));
+    store.close().await;
+}
+
+// kv case 42
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn deletes_and_inserts_beside_clears_never_lock_up() {
+    let long = std::env::var_os("ASTRID_LONG_TESTS").is_some();
+    let until = Instant::now() + Duration::from_secs(if long { 60 } else { 2 });
+    let at = directory();
+    let store = Arc::new(open(at.path()));
+    let mut tasks = tokio::task::JoinSet::new();
+    for task in 0..16_usize {
+        let store = store.clone();
+        tasks.spawn(async move {
+            let mut calls: u64 = 0;
+            while Instant::now() < until {
+                for n in 0..40 {
+                    let name = format!("t{}.{n:02}", task % 8);
+                    let terms = Terms::commit(Limits { bytes: 1 << 40, keys: 1 << 40 });
+                    let mutation = match (task < 8, n) {
+                        (true, n) if (n + task) % 3 == 0 => Mutation::Delete { key: key(&name) },
+                        (false, 39) => {
+                            Mutation::Clear { prefix: Prefix::parse(format!("t{}", task % 8)).unwrap() }
+                        }
+                        _ => Mutation::Set { key: key(&name), value: vec![1; n * 200].into() },
+                    };
+                    let scope = scope("soak");
+                    let call = async { store.apply(&scope, mutation, terms).await?.await };
+                    let ended = tokio::time::timeout(Duration::from_secs(5), call).await;
+                    ended.unwrap_or_else(|_| panic!("a call took 5 s")).unwrap();
+                    calls += 1;
+                }
+            }
+            calls
+        });
+    }
+    let calls: u64 = tasks.join_all().await.into_iter().sum();
+    assert!(calls > 1000, "{calls}");
+    assert!(store.verify(false).await.unwrap().is_clean());
+    store.close().await;
+}
+
+// kv case 44
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_flood_in_one_namespace_delays_another_by_a_group_at_most() {
+    let at = directory();
+    let store = Arc::new(open(at.path()));
+    let flood = {
+        let store = store.clone();
+        tokio::spawn(async move {
+            let mut tasks = tokio::task::JoinSet::new();
+            for n in 0..400 {
+                let store = store.clone();
+                tasks.spawn(
+                    async move { set(&store, "flood", &format!("k{}", n % 20), vec![1; 1 << 20]).await },
+                );
+            }
+            tasks.join_all().await;
+        })
+    };
+    let mut waits = Vec::new();
+    while !flood.is_finished() {
+        let started = Instant::now();
+        set(&store, "calm", &format!("k{}", waits.len() % 60), vec![1; 10]).await;
+        waits.push(started.elapsed());
+    }
+    flood.await.unwrap();
+    waits.sort_unstable();
+    let (median, late) = (waits[waits.len() / 2], waits[waits.len() * 99 / 100]);
+    println!("{} sets of 10 B during the flood: median {median:?}, p99 {late:?}", waits.len());
+    assert!(waits.len() >= 20, "{}: behind the flood, not beside it", waits.len());
+    // The contract's p99 of 50 ms is for NVMe and nobody else on the machine; a lost turn costs seconds.
+    assert!(median < Duration::from_millis(100) && late < Duration::from_millis(500), "{median:?} {late:?}");
+    store.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn relaxed_writes_are_on_disk_after_close() {
+    let at = directory();
+    let options = Options { durability: Durability::Relaxed, ..Options::default() };
+    let store = SledStore::open(at.path(), &options).unwrap();
+    for n in 0..500 {
+        set(&store, "a", &format!("k{n}"), vec![1; 100]).await;
+    }
+    store.close().await;
+    assert!(matches!(get(&store, "a", "k1").await, Err(StoreError::Closed(_))));
+    let store = open(at.path());
+    let prefix = Prefix::parse("").unwrap();
+    let keys = store.page(&scope("a"), &prefix, None, 1024).await.unwrap().keys;
+    assert_eq!(keys.into_iter().collect::<HashSet<_>>().len(), 500);
+    store.close().await;
+}
+
+// kv case 45
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn five_hundred_large_reads_do_not_hold_up_a_timer() {
+    let at = directory();
+    let store = Arc::new(
+        SledStore::open(at.path(), &Options { cache_bytes: 1 << 20, ..Options::default() }).unwrap(),
+    );
+    for n in 0..50 {
+        set(&store, "a", &format!("k{n}"), vec![1; 1 << 20]).await;
+    }
+    let mut reads = tokio::task::JoinSet::new();
+    for n in 0..500 {
+        let store = store.clone();
+        reads.spawn(async move { get(&store, "a", &format!("k{}", n % 50)).await.unwrap().unwrap().len() });
+    }
+    let timer = tokio::spawn(async {
+        let mut late = Vec::new();
+        for _ in 0..30 {
+            let due = Instant::now() + Duration::from_millis(10);
+            tokio::time::sleep_until(due.into()).await;
+            late.push(due.elapsed());
+        }
+        late.sort_unstable();
+        late
+    });
+    assert!(reads.join_all().await.into_iter().all(|length| length == 1 << 20));
+    let late = timer.await.unwrap();
+    println!("a 10 ms timer beside 500 large reads: median {:?} late, worst {:?}", late[15], late[29]);
+    // The median: on a machine that others use, the worst is the scheduler's.
+    assert!(late[15] < Duration::from_millis(10), "{late:?}");
+}
