@@ -49,8 +49,9 @@
 //! | other capsules' capabilities | [`Registry`] |
 #![forbid(unsafe_code)]
 
-mod clocks_ops;
+mod beneath;
 pub mod clock;
+mod clocks_ops;
 mod config;
 mod config_ops;
 mod ctx;
@@ -74,10 +75,12 @@ pub use config_ops::CallerInfo;
 pub use ctx::{SysCtx, SysCtxBuilder};
 pub use entropy::{Entropy, EntropyFailed, OsEntropy};
 pub use error::{Error, arms};
-pub use log::{LogLevel, LogLine, LogRouter, LogSink, LogSettings, TracingLog};
+pub use log::{LogLevel, LogLine, LogRouter, LogSettings, LogSink, TracingLog};
 pub use overlay::{EnvOverlay, Overlays};
 pub use registry::{Registry, RegistryUnavailable};
-pub use secrets::{BoxFuture, FileSecrets, MemorySecrets, SecretError, SecretScope, SecretStore, SecretValue};
+pub use secrets::{
+    BoxFuture, FileSecrets, MemorySecrets, SecretError, SecretScope, SecretStore, SecretValue,
+};
 
 /// Implemented by the embedder's store data to give out this package's view.
 pub trait SysView: HostContext {

@@ -1,13 +1,17 @@
 //! Where log lines go.
 
+mod bucket;
+mod files;
 mod line;
+mod queue;
 mod router;
+mod writer;
 
 use std::time::SystemTime;
 
 use astrid_host_context::{CapsuleId, Principal};
 
-pub(crate) use line::{MAX_MESSAGE, cut};
+pub(crate) use line::{MAX_MESSAGE, cut_mark};
 pub use router::{LogRouter, LogSettings};
 
 /// How important a line is.

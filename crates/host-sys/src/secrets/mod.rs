@@ -2,6 +2,7 @@
 
 mod file;
 mod memory;
+mod revealed;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -12,6 +13,7 @@ use zeroize::Zeroizing;
 
 pub use file::FileSecrets;
 pub use memory::MemorySecrets;
+pub(crate) use revealed::Revealed;
 
 /// How long a store may take before it counts as unavailable: a keyring that asks its user something
 /// must not hold a guest for ever.
@@ -61,11 +63,8 @@ pub trait SecretStore: Send + Sync {
     ) -> BoxFuture<'a, Result<(), SecretError>>;
 
     /// Whether there is one.
-    fn exists<'a>(
-        &'a self,
-        scope: &'a SecretScope,
-        key: &'a str,
-    ) -> BoxFuture<'a, Result<bool, SecretError>>;
+    fn exists<'a>(&'a self, scope: &'a SecretScope, key: &'a str)
+    -> BoxFuture<'a, Result<bool, SecretError>>;
 
     /// Removes it, if it is there.
     fn delete<'a>(&'a self, scope: &'a SecretScope, key: &'a str) -> BoxFuture<'a, Result<(), SecretError>>;
