@@ -1,6 +1,6 @@
 //! `get-config`, `get-caller`, `signal-ready`.
 
-use astrid_host_context::{CallKind, Failure, Principal, Refusal, Scope};
+use astrid_host_context::{Failure, Principal, Refusal, Scope};
 use tokio::time::timeout;
 
 use crate::config::{is_injected, is_never_set, is_reserved};
@@ -51,7 +51,7 @@ impl SysCtxView<'_> {
             .await;
         let (value, is_secret) = found?;
         if let (Some(value), true) = (&value, is_secret) {
-            self.ctx.revealed.remember(value);
+            self.ctx.remember(value);
         }
         Ok(value)
     }
@@ -66,17 +66,15 @@ impl SysCtxView<'_> {
             Ok::<_, Never>(CallerInfo {
                 principal: named.map(|name| name.as_str().to_owned()),
                 source_id: caller.source.to_string(),
-                timestamp: timestamp.map(|at| utc(at)).unwrap_or_default(),
+                timestamp: timestamp.map(utc).unwrap_or_default(),
             })
         });
         info.unwrap_or_default()
     }
 
-    /// Tells whoever waits that the run loop is set up. Again, outside a run loop, or without
-    /// anybody waiting, it does nothing.
+    /// Tells whoever waits that the run loop is set up. Again, or without anybody waiting, it does nothing.
     pub fn signal_ready(&mut self) {
-        let in_loop = self.host.call.kind() == CallKind::RunLoop;
-        let ready = self.ctx.shared.ready.as_ref().filter(|_| in_loop);
+        let ready = self.ctx.shared.ready.as_ref();
         let signalled = self.host.enter(&SIGNAL_READY).run_now(|| {
             if let Some(ready) = ready {
                 ready.send_if_modified(|ready| !std::mem::replace(ready, true));

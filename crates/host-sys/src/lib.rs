@@ -49,7 +49,6 @@
 //! | other capsules' capabilities | [`Registry`] |
 #![forbid(unsafe_code)]
 
-mod beneath;
 pub mod clock;
 mod clocks_ops;
 mod config;

@@ -1,85 +1,55 @@
 //! Secrets in files.
-#![expect(clippy::unwrap_used, reason = "a test that cannot set up must fail")]
 
-use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::Path;
 
 use astrid_host_context::{CapsuleId, Principal};
-use astrid_host_sys::{FileSecrets, SecretScope, SecretStore, SecretValue};
+use astrid_host_sys::{FileSecrets, SecretScope, SecretStore};
 
-fn scope(principal: Option<&str>) -> SecretScope {
-    let principal = principal.map(|name| Principal::parse(name).unwrap());
-    SecretScope { principal, capsule: CapsuleId::parse("c").unwrap() }
-}
-
-fn value(text: &str) -> SecretValue {
-    SecretValue::new(text.to_owned())
-}
-
-async fn read(store: &FileSecrets, principal: Option<&str>, key: &str) -> Option<String> {
-    store.get(&scope(principal), key).await.unwrap().map(|secret| secret.to_string())
-}
-
-#[tokio::test]
-async fn a_secret_is_read_back_replaced_and_removed_in_its_own_scope_only() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = FileSecrets::new(folder.path().join("secrets"));
-    let alice = scope(Some("alice"));
-    assert_eq!(read(&store, Some("alice"), "k").await, None);
-    store.set(&alice, "k", value("one")).await.unwrap();
-    store.set(&alice, "k", value("two")).await.unwrap();
-    store.set(&scope(None), "k", value("")).await.unwrap();
-    assert_eq!(read(&store, Some("alice"), "k").await.as_deref(), Some("two"));
-    assert_eq!(read(&store, None, "k").await.as_deref(), Some(""));
-    assert_eq!(read(&store, Some("bob"), "k").await, None);
-    assert!(store.exists(&alice, "k").await.unwrap());
-    store.delete(&alice, "k").await.unwrap();
-    store.delete(&alice, "k").await.unwrap();
-    assert!(!store.exists(&alice, "k").await.unwrap());
-    assert!(store.exists(&scope(None), "k").await.unwrap());
-}
-
-#[tokio::test]
-async fn secret_files_are_private_and_no_temporary_file_is_left() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = FileSecrets::new(folder.path());
-    store.set(&scope(Some("alice")), "k", value("x")).await.unwrap();
-    let parent = folder.path().join("principals/alice/c");
-    let names: Vec<_> = fs::read_dir(&parent).unwrap().map(|entry| entry.unwrap().file_name()).collect();
-    assert_eq!(names, ["k"]);
-    let mode = |path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
-    assert_eq!(mode(parent.join("k")), 0o600);
-    assert_eq!(mode(parent), 0o700);
-}
-
-#[tokio::test]
-async fn a_file_that_others_can_read_a_link_and_broken_text_are_failures_and_not_absences() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = FileSecrets::new(folder.path());
-    let alice = scope(Some("alice"));
-    for key in ["open", "link", "bytes"] {
-        store.set(&alice, key, value("x")).await.unwrap();
-    }
-    let parent = folder.path().join("principals/alice/c");
-    fs::set_permissions(parent.join("open"), fs::Permissions::from_mode(0o644)).unwrap();
-    fs::remove_file(parent.join("link")).unwrap();
-    symlink(parent.join("bytes"), parent.join("link")).unwrap();
-    fs::write(parent.join("bytes"), [0xff, 0xfe]).unwrap();
-    for key in ["open", "link", "bytes"] {
-        assert!(store.get(&alice, key).await.is_err(), "{key}");
+#[expect(clippy::unwrap_used, reason = "a test that cannot set up must fail")]
+fn alice() -> SecretScope {
+    SecretScope {
+        principal: Some(Principal::parse("alice").unwrap()),
+        capsule: CapsuleId::parse("c").unwrap(),
     }
 }
 
+fn mode(path: &Path) -> u32 {
+    path.metadata().map_or(0, |file| file.permissions().mode() & 0o777)
+}
+
+// sys case 8
 #[tokio::test]
-async fn no_key_reaches_out_of_its_folder() {
-    let folder = tempfile::tempdir().unwrap();
-    fs::write(folder.path().join("outside"), "x").unwrap();
-    let store = FileSecrets::new(folder.path().join("secrets"));
-    let alice = scope(Some("alice"));
-    for key in ["../../../../outside", "..", ".", "a/b", "a\0b"] {
-        store.set(&alice, key, value("inside")).await.unwrap();
-        assert_eq!(read(&store, Some("alice"), key).await.as_deref(), Some("inside"), "{key:?}");
+async fn a_secret_is_one_private_file_that_is_replaced_whole_and_removed() {
+    let root = tempfile::tempdir().unwrap();
+    let store = FileSecrets::new(root.path().join("s"));
+    assert_eq!(store.get(&alice(), "../k").await.unwrap(), None);
+    store.delete(&alice(), "../k").await.unwrap();
+    let long = "k".repeat(256);
+    for key in ["../k", long.as_str()] {
+        for value in ["first", "", "second"] {
+            store.set(&alice(), key, value.to_owned().into()).await.unwrap();
+            assert_eq!(store.get(&alice(), key).await.unwrap().unwrap().as_str(), value);
+        }
+        assert!(store.exists(&alice(), key).await.unwrap());
     }
-    assert_eq!(fs::read_to_string(folder.path().join("outside")).unwrap(), "x");
-    assert!(store.set(&alice, &"/".repeat(100), value("x")).await.is_err());
+    let folder = root.path().join("s/alice/c");
+    assert_eq!((mode(&folder), mode(&folder.join("%2e%2e%2fk"))), (0o700, 0o600));
+    assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 2, "a temporary file was left behind");
+    store.delete(&alice(), "../k").await.unwrap();
+    assert!(!store.exists(&alice(), "../k").await.unwrap());
+}
+
+// sys case 7
+#[tokio::test]
+async fn a_link_or_a_folder_in_a_secrets_place_is_a_failure_and_not_an_absence() {
+    let root = tempfile::tempdir().unwrap();
+    let store = FileSecrets::new(root.path());
+    let folder = root.path().join("alice/c");
+    std::fs::create_dir_all(folder.join("dir")).unwrap();
+    std::fs::write(root.path().join("victim"), "v").unwrap();
+    symlink(root.path().join("victim"), folder.join("link")).unwrap();
+    for key in ["dir", "link"] {
+        assert!(store.get(&alice(), key).await.is_err(), "{key}");
+    }
 }

@@ -1,18 +1,20 @@
 //! Where log lines go.
 
-mod bucket;
 mod files;
+pub(crate) mod folder;
 mod line;
 mod queue;
+mod rate;
 mod router;
-mod writer;
+mod settings;
 
 use std::time::SystemTime;
 
 use astrid_host_context::{CapsuleId, Principal};
 
-pub(crate) use line::{MAX_MESSAGE, cut_mark};
-pub use router::{LogRouter, LogSettings};
+pub(crate) use line::{MAX_MESSAGE, cut};
+pub use router::LogRouter;
+pub use settings::LogSettings;
 
 /// How important a line is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

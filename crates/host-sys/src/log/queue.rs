@@ -1,37 +1,56 @@
-//! Lines on their way to the writer: one bounded queue a principal.
+//! Lines on their way from guests to the writer, bounded per principal.
 
 use std::collections::HashMap;
-use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use astrid_host_context::{CapsuleId, Principal};
-use parking_lot::{Mutex, RwLock};
+use parking_lot::{Condvar, Mutex};
 
-use super::bucket::Bucket;
+use super::rate::Rate;
 use super::{LogLevel, LogLine, LogSettings};
 
-/// Lines that wait for one principal, from the sys chapter §2.4.
-const MAX_LINES: usize = 4096;
-/// Bytes that wait for one principal, from the sys chapter §2.4.
-const MAX_BYTES: usize = 4 * 1024 * 1024;
-/// The share of both that only error lines may use, as a divisor: an eighth.
-const RESERVED: usize = 8;
-/// What a line takes beside its text: time, level, capsule and the entry itself.
-const OVERHEAD: usize = 96;
-/// How often a source that loses lines is told how many.
-pub(super) const REPORT: Duration = Duration::from_secs(1);
-/// Principals without waiting lines that are kept before idle ones are forgotten.
-const IDLE: usize = 1024;
+/// How often the count of dropped lines of one capsule is written while more are dropped.
+const REPORT: Duration = Duration::from_secs(1);
+/// An eighth of a queue is for errors.
+const RESERVE: usize = 8;
+/// Capsules of one principal whose rate is remembered before full ones are forgotten.
+const REMEMBERED: usize = 256;
 
-/// All queues. Callers of different principals share a read lock only.
+/// What the writer has to do next.
+#[derive(Debug, Default)]
+pub(super) struct Work {
+    /// Lines to write, in order for each principal.
+    pub(super) lines: Vec<LogLine>,
+    /// Principals whose directory has just been made.
+    pub(super) registered: Vec<Principal>,
+    /// Once the lines are written, every flush up to this number is done.
+    pub(super) flushed: u64,
+    /// Nothing comes after this.
+    pub(super) last: bool,
+}
+
+/// The queues of all principals.
 #[derive(Debug)]
 pub(super) struct Queues {
     settings: LogSettings,
-    principals: RwLock<HashMap<Option<Principal>, Arc<Mutex<Queue>>>>,
+    inner: Mutex<Inner>,
+    wake: Condvar,
 }
 
 #[derive(Debug, Default)]
-struct Queue {
+struct Inner {
+    owners: HashMap<Option<Principal>, Owner>,
+    waiting: usize,
+    /// Some source has dropped lines that are not yet reported.
+    dropped: bool,
+    registered: Vec<Principal>,
+    flush: u64,
+    flushed: u64,
+    closed: bool,
+}
+
+#[derive(Debug, Default)]
+struct Owner {
     lines: Vec<LogLine>,
     bytes: usize,
     sources: HashMap<CapsuleId, Source>,
@@ -39,182 +58,136 @@ struct Queue {
 
 #[derive(Debug)]
 struct Source {
-    lines: Bucket,
-    bytes: Bucket,
+    rate: Rate,
     dropped: u64,
+    dropped_at: SystemTime,
     reported: Option<Instant>,
-}
-
-/// What waited for one principal.
-#[derive(Debug)]
-pub(super) struct Batch {
-    pub(super) principal: Option<Principal>,
-    /// In the order of the calls.
-    pub(super) lines: Vec<LogLine>,
-    /// How many lines of which capsules did not fit, and were not reported yet.
-    pub(super) dropped: Vec<(CapsuleId, u64)>,
 }
 
 impl Queues {
     pub(super) fn new(settings: LogSettings) -> Self {
-        Self { settings, principals: RwLock::default() }
+        Self { settings, inner: Mutex::default(), wake: Condvar::new() }
     }
 
-    /// Takes a line, or counts it as dropped and gives it back.
-    pub(super) fn push(&self, line: LogLine, now: Instant) -> Result<(), LogLine> {
-        let queue = self.principals.read().get(&line.principal).cloned();
-        let queue = queue
-            .unwrap_or_else(|| self.principals.write().entry(line.principal.clone()).or_default().clone());
-        queue.lock().push(line, &self.settings, now)
-    }
-
-    /// Everything that waits, and the counts that are due; with `all`, those that are not due too.
-    pub(super) fn drain(&self, now: Instant, all: bool) -> Vec<Batch> {
-        let principals = self.principals.read();
-        let batches = principals.iter().filter_map(|(principal, queue)| {
-            let mut queue = queue.lock();
-            let (lines, dropped) = (std::mem::take(&mut queue.lines), queue.due(now, all));
-            queue.bytes = 0;
-            let principal = principal.clone();
-            (!lines.is_empty() || !dropped.is_empty()).then_some(Batch { principal, lines, dropped })
-        });
-        batches.collect()
-    }
-
-    /// True while counts of dropped lines wait for their report.
-    pub(super) fn owes_reports(&self) -> bool {
-        let owes = |queue: &Arc<Mutex<Queue>>| queue.lock().sources.values().any(|source| source.dropped > 0);
-        self.principals.read().values().any(owes)
-    }
-
-    /// Forgets principals that would start anew without any difference, once there are many.
-    pub(super) fn forget_idle(&self, now: Instant) {
-        if self.principals.read().len() > IDLE {
-            // Whoever is about to push holds a second reference, taken under the lock held here.
-            self.principals
-                .write()
-                .retain(|_, queue| Arc::strong_count(queue) > 1 || !queue.lock().is_idle(now));
+    /// Takes a line or counts it as dropped. Never waits for the writer.
+    pub(super) fn push(&self, line: LogLine) {
+        let mut inner = self.inner.lock();
+        let Inner { owners, waiting, dropped, .. } = &mut *inner;
+        if !owners.contains_key(&line.principal) {
+            owners.insert(line.principal.clone(), Owner::default());
         }
-    }
-}
-
-impl Queue {
-    fn push(&mut self, line: LogLine, settings: &LogSettings, now: Instant) -> Result<(), LogLine> {
-        let source = self.sources.entry(line.capsule.clone()).or_insert_with(|| Source {
-            lines: Bucket::new(settings.lines_per_second, settings.burst, now),
-            bytes: Bucket::new(settings.bytes_per_second, settings.burst, now),
+        let Some(owner) = owners.get_mut(&line.principal) else { return };
+        let source = owner.sources.entry(line.capsule.clone()).or_insert_with(|| Source {
+            rate: Rate::new(&self.settings, line.at),
             dropped: 0,
+            dropped_at: line.at,
             reported: None,
         });
-        let share = |most: usize| if line.level == LogLevel::Error { most } else { most - most / RESERVED };
-        let size = line.text.len();
-        let room = self.lines.len() < share(MAX_LINES) && self.bytes + size + OVERHEAD <= share(MAX_BYTES);
-        if !room || !source.lines.has(1, now) || !source.bytes.has(size, now) {
+        let room = has_room(&self.settings, owner.lines.len(), owner.bytes, &line);
+        // Whoever finds no room has not used its rate.
+        let wake = if room && source.rate.take(&self.settings, line.text.len(), line.at) {
+            owner.bytes += line.text.len();
+            owner.lines.push(line);
+            *waiting += 1;
+            *waiting == 1
+        } else {
             source.dropped += 1;
-            return Err(line);
-        }
-        source.lines.take(1);
-        source.bytes.take(size);
-        self.bytes += size + OVERHEAD;
-        self.lines.push(line);
-        Ok(())
-    }
-
-    fn due(&mut self, now: Instant, all: bool) -> Vec<(CapsuleId, u64)> {
-        let due = |source: &Source| {
-            let waited = source.reported.is_none_or(|at| now.saturating_duration_since(at) >= REPORT);
-            source.dropped > 0 && (all || waited)
+            source.dropped_at = line.at;
+            !std::mem::replace(dropped, true)
         };
-        let counts = self.sources.iter_mut().filter(|(_, source)| due(source)).map(|(capsule, source)| {
-            source.reported = Some(now);
-            (capsule.clone(), std::mem::take(&mut source.dropped))
-        });
-        counts.collect()
+        drop(inner);
+        if wake {
+            self.wake.notify_one();
+        }
     }
 
-    fn is_idle(&mut self, now: Instant) -> bool {
-        let idle = |s: &mut Source| s.dropped == 0 && s.lines.is_full(now) && s.bytes.is_full(now);
-        self.lines.is_empty() && self.sources.values_mut().all(idle)
+    /// Tells the writer that a principal's directory is there now.
+    pub(super) fn registered(&self, principal: Principal) {
+        self.inner.lock().registered.push(principal);
+    }
+
+    /// Asks for a flush and returns its number.
+    pub(super) fn flush(&self) -> u64 {
+        let mut inner = self.inner.lock();
+        inner.flush += 1;
+        self.wake.notify_one();
+        inner.flush
+    }
+
+    /// Lets the writer end once it has written everything.
+    pub(super) fn close(&self) {
+        self.inner.lock().closed = true;
+        self.wake.notify_one();
+    }
+
+    /// Waits for something to do. For the writer's thread alone.
+    pub(super) fn next(&self) -> Work {
+        let mut inner = self.inner.lock();
+        loop {
+            let all = inner.closed || inner.flush > inner.flushed;
+            if inner.waiting > 0 || all {
+                break;
+            }
+            if !inner.dropped {
+                self.wake.wait(&mut inner);
+            } else if inner.reportable() || self.wake.wait_for(&mut inner, REPORT).timed_out() {
+                break;
+            }
+        }
+        let all = inner.closed || inner.flush > inner.flushed;
+        let lines = inner.take(all, &self.settings);
+        inner.flushed = inner.flush;
+        Work {
+            lines,
+            registered: std::mem::take(&mut inner.registered),
+            flushed: inner.flushed,
+            last: inner.closed,
+        }
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::time::SystemTime;
+impl Inner {
+    fn reportable(&self) -> bool {
+        self.owners.values().flat_map(|owner| owner.sources.values()).any(Source::is_reportable)
+    }
 
-    fn line(level: LogLevel, bytes: usize) -> LogLine {
-        LogLine {
-            principal: Some(Principal::parse("alice").unwrap()),
-            capsule: CapsuleId::parse("c").unwrap(),
-            level,
-            text: "x".repeat(bytes),
-            at: SystemTime::UNIX_EPOCH,
+    fn take(&mut self, all: bool, settings: &LogSettings) -> Vec<LogLine> {
+        let mut taken = Vec::with_capacity(self.waiting);
+        (self.waiting, self.dropped) = (0, false);
+        for (principal, owner) in &mut self.owners {
+            taken.append(&mut owner.lines);
+            owner.bytes = 0;
+            for (capsule, source) in &mut owner.sources {
+                if source.is_reportable() || (all && source.dropped > 0) {
+                    taken.push(source.report(principal.clone(), capsule.clone()));
+                }
+                self.dropped |= source.dropped > 0;
+            }
+            if owner.sources.len() > REMEMBERED {
+                let now = SystemTime::now();
+                owner.sources.retain(|_, source| source.dropped > 0 || !source.rate.is_full(settings, now));
+            }
         }
+        self.owners.retain(|_, owner| !owner.sources.is_empty());
+        taken
+    }
+}
+
+impl Source {
+    fn is_reportable(&self) -> bool {
+        self.dropped > 0 && self.reported.is_none_or(|at| at.elapsed() >= REPORT)
     }
 
-    fn unlimited() -> LogSettings {
-        LogSettings { lines_per_second: 1 << 40, bytes_per_second: 1 << 40, ..LogSettings::default() }
+    fn report(&mut self, principal: Option<Principal>, capsule: CapsuleId) -> LogLine {
+        self.reported = Some(Instant::now());
+        let text = format!("… {} lines dropped", std::mem::take(&mut self.dropped));
+        LogLine { principal, capsule, level: LogLevel::Warn, text, at: self.dropped_at }
     }
+}
 
-    #[test]
-    fn errors_still_fit_when_other_lines_no_longer_do() {
-        let (queues, now) = (Queues::new(unlimited()), Instant::now());
-        let fitting = |level| (0..5000).filter(|_| queues.push(line(level, 1), now).is_ok()).count();
-        assert_eq!(fitting(LogLevel::Info), MAX_LINES - MAX_LINES / RESERVED);
-        assert_eq!(fitting(LogLevel::Error), MAX_LINES / RESERVED);
-        let [batch] = &queues.drain(now, false)[..] else { unreachable!() };
-        assert_eq!(batch.lines.len(), MAX_LINES);
-        assert_eq!(batch.dropped[0].1, 10_000 - MAX_LINES as u64);
-    }
-
-    #[test]
-    fn a_queue_holds_four_mebibytes_however_few_lines_they_are() {
-        let (queues, now) = (Queues::new(unlimited()), Instant::now());
-        let big = || line(LogLevel::Error, 64 * 1024);
-        assert_eq!((0..100).filter(|_| queues.push(big(), now).is_ok()).count(), 63);
-    }
-
-    #[test]
-    fn one_source_over_its_rate_takes_nothing_from_another() {
-        let settings = LogSettings { lines_per_second: 2, ..LogSettings::default() };
-        let (queues, now) = (Queues::new(settings), Instant::now());
-        let fits = |capsule: &str| {
-            let capsule = CapsuleId::parse(capsule).unwrap();
-            queues.push(LogLine { capsule, ..line(LogLevel::Info, 1) }, now).is_ok()
-        };
-        assert_eq!((0..20).filter(|_| fits("noisy")).count(), 10);
-        assert_eq!((0..3).filter(|_| fits("quiet")).count(), 3);
-        assert!(queues.owes_reports());
-        assert_eq!(queues.drain(now, false)[0].dropped[0].1, 10);
-        assert!(!queues.owes_reports());
-    }
-
-    #[test]
-    fn losses_are_reported_once_a_second_or_when_everything_is_asked_for() {
-        let settings = LogSettings { lines_per_second: 0, ..LogSettings::default() };
-        let (queues, now) = (Queues::new(settings), Instant::now());
-        let lose = || assert!(queues.push(line(LogLevel::Info, 1), now).is_err());
-        lose();
-        assert_eq!(queues.drain(now, false).len(), 1);
-        lose();
-        assert_eq!(queues.drain(now, false).len(), 0);
-        assert_eq!(queues.drain(now, true).len(), 1);
-        lose();
-        assert_eq!(queues.drain(now + REPORT, false).len(), 1);
-    }
-
-    #[test]
-    fn idle_principals_are_forgotten_when_there_are_many() {
-        let (queues, now) = (Queues::new(LogSettings::default()), Instant::now());
-        for n in 0..=IDLE {
-            let principal = Some(Principal::parse(&format!("p{n}")).unwrap());
-            queues.push(LogLine { principal, ..line(LogLevel::Info, 1) }, now).unwrap();
-        }
-        queues.drain(now, false);
-        queues.forget_idle(now);
-        assert_eq!(queues.principals.read().len(), IDLE + 1);
-        queues.forget_idle(now + Duration::from_secs(60));
-        assert!(queues.principals.read().is_empty());
-    }
+fn has_room(settings: &LogSettings, lines: usize, bytes: usize, line: &LogLine) -> bool {
+    let within = |most: usize, wanted: usize| {
+        wanted <= if line.level == LogLevel::Error { most } else { most - most / RESERVE }
+    };
+    within(settings.queue_lines, lines + 1) && within(settings.queue_bytes, bytes + line.text.len())
 }

@@ -1,8 +1,8 @@
 //! Where secrets are kept.
 
+mod disk;
 mod file;
 mod memory;
-mod revealed;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -13,7 +13,6 @@ use zeroize::Zeroizing;
 
 pub use file::FileSecrets;
 pub use memory::MemorySecrets;
-pub(crate) use revealed::Revealed;
 
 /// How long a store may take before it counts as unavailable: a keyring that asks its user something
 /// must not hold a guest for ever.

@@ -1,20 +1,30 @@
-//! A host and the package's state, and the view on both.
+//! A host with nothing but this package.
 
-use astrid_host_sys::{SysCtx, SysCtxBuilder, SysCtxView};
-use astrid_host_testkit::FakeHost;
+use astrid_host_context::{HostContext, HostCx};
+use astrid_host_sys::{SysCtx, SysCtxBuilder, SysCtxView, SysView};
+use astrid_host_testkit::{FakeHost, FakeHostBuilder};
 
-/// One store's worth of state, capsule `c`, serving `alice` unless told otherwise.
-pub(crate) struct Store {
-    pub(crate) host: FakeHost,
-    pub(crate) sys: SysCtx,
+/// What a store's data holds.
+pub(crate) struct State {
+    /// The fake kernel.
+    pub(crate) fake: FakeHost,
+    /// The package's state.
+    pub(crate) ctx: SysCtx,
 }
 
-impl Store {
-    pub(crate) fn new(sys: SysCtxBuilder) -> Self {
-        Self { host: FakeHost::builder().capsule("c").build(), sys: sys.build() }
+impl HostContext for State {
+    fn host(&mut self) -> HostCx<'_> {
+        self.fake.cx()
     }
+}
 
-    pub(crate) fn view(&mut self) -> SysCtxView<'_> {
-        SysCtxView { ctx: &mut self.sys, host: self.host.cx() }
+impl SysView for State {
+    fn sys(&mut self) -> SysCtxView<'_> {
+        SysCtxView { ctx: &mut self.ctx, host: self.fake.cx() }
     }
+}
+
+/// A host over a context.
+pub(crate) fn state(fake: FakeHostBuilder, ctx: SysCtxBuilder) -> State {
+    State { fake: fake.build(), ctx: ctx.build() }
 }

@@ -1,0 +1,121 @@
+//! Clocks, sleep, entropy, readiness.
+
+mod common;
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use astrid_host_sys::{Entropy, EntropyFailed, Error, SysCtx, SysView, arms};
+use astrid_host_testkit::FakeHost;
+use common::state;
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+// sys case 24
+#[tokio::test]
+async fn readiness_is_told_once_and_needs_nobody_to_listen() {
+    let (sender, mut receiver) = watch::channel(false);
+    let mut state_ = state(FakeHost::builder(), SysCtx::builder().ready(sender));
+    state_.sys().signal_ready();
+    assert!(*receiver.borrow_and_update());
+    state_.sys().signal_ready();
+    assert!(!receiver.has_changed().unwrap());
+    state(FakeHost::builder(), SysCtx::builder()).sys().signal_ready();
+}
+
+// sys cases 25, 26 and 38
+#[test]
+fn clocks_follow_the_hosts_and_work_without_authority() {
+    let mut state = state(FakeHost::builder(), SysCtx::builder());
+    state.fake.cancellation().retire();
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis();
+    assert!(u128::from(state.sys().clock_ms()).abs_diff(now) < 50);
+    let mut last = 0;
+    for _ in 0..100_000 {
+        let now = state.sys().clock_monotonic_ns();
+        assert!(now >= last);
+        last = now;
+    }
+    assert_eq!(state.sys().random_bytes(4).unwrap().len(), 4);
+}
+
+// sys cases 27 and 31
+#[tokio::test(start_paused = true)]
+async fn a_sleep_lasts_as_long_as_asked_up_to_a_minute_and_counts_as_progress() {
+    let mut state = state(FakeHost::builder(), SysCtx::builder());
+    let progress = state.fake.call().progress().clone();
+    for nanos in [0, 1_000_000, 59_999_999_999, 60_000_000_000] {
+        let started = Instant::now();
+        state.sys().sleep(nanos).await.unwrap();
+        assert!(started.elapsed() >= Duration::from_nanos(nanos));
+        assert_eq!(progress.take_yielded(), nanos > 0);
+    }
+    for nanos in [60_000_000_001, u64::MAX] {
+        let started = Instant::now();
+        assert!(matches!(state.sys().sleep(nanos).await, Err(Error::TooLarge { .. })));
+        assert_eq!(started.elapsed(), Duration::ZERO);
+        assert!(!progress.take_yielded());
+    }
+}
+
+// sys cases 28 and 31
+#[tokio::test(start_paused = true)]
+async fn a_token_ends_a_sleep_at_once_and_length_is_checked_before_it() {
+    let mut state = state(FakeHost::builder(), SysCtx::builder());
+    let (token, progress) = (state.fake.cancellation(), state.fake.call().progress().clone());
+    let started = Instant::now();
+    let fire = async {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        token.cancel();
+    };
+    let mut view = state.sys();
+    let (slept, ()) = tokio::join!(view.sleep(60_000_000_000), fire);
+    assert!(matches!(slept, Err(Error::Cancelled)));
+    assert!(started.elapsed() <= Duration::from_millis(60));
+    for nanos in [0, 1] {
+        assert!(matches!(state.sys().sleep(nanos).await, Err(Error::Cancelled)));
+    }
+    assert!(matches!(state.sys().sleep(61_000_000_000).await, Err(Error::TooLarge { .. })));
+    assert!(!progress.take_yielded());
+}
+
+// sys case 29
+#[tokio::test(start_paused = true)]
+async fn one_principals_end_leaves_anothers_sleep_alone() {
+    let mut alice = state(FakeHost::builder(), SysCtx::builder());
+    let mut bob = state(FakeHost::builder(), SysCtx::builder());
+    let (a, b) = (alice.fake.capsule_cancellation().child(), alice.fake.capsule_cancellation().child());
+    alice.fake.set_call(|call| call.cancellation(a.clone()));
+    bob.fake.set_call(|call| call.cancellation(b));
+    let (mut alice, mut bob) = (alice.sys(), bob.sys());
+    let (first, second, ()) =
+        tokio::join!(alice.sleep(1_000_000_000), bob.sleep(1_000_000_000), async { a.retire() });
+    assert!(matches!(first, Err(Error::Cancelled)));
+    second.unwrap();
+}
+
+struct NoEntropy;
+
+impl Entropy for NoEntropy {
+    fn fill(&self, _: &mut [u8]) -> Result<(), EntropyFailed> {
+        Err(EntropyFailed("injected".to_owned()))
+    }
+}
+
+// sys case 32
+#[test]
+fn random_bytes_are_as_many_as_asked_up_to_a_page_and_never_repeat() {
+    let mut state_ = state(FakeHost::builder(), SysCtx::builder());
+    for length in [0, 1, 4095, 4096] {
+        assert_eq!(state_.sys().random_bytes(length).unwrap().len() as u64, length);
+    }
+    for length in [4097, u64::MAX] {
+        assert!(matches!(state_.sys().random_bytes(length), Err(Error::TooLarge { .. })));
+    }
+    let drawn: HashSet<_> = (0..10_000).map(|_| state_.sys().random_bytes(16).unwrap()).collect();
+    assert_eq!(drawn.len(), 10_000);
+    let mut broken = state(FakeHost::builder(), SysCtx::builder().entropy(Arc::new(NoEntropy)));
+    let error = broken.sys().random_bytes(1).unwrap_err();
+    assert_eq!(arms::V1_0::from(&error), arms::V1_0::Unknown("entropy unavailable"));
+}
