@@ -1,6 +1,6 @@
 //! `get-config`, `get-caller`, `signal-ready`.
 
-use astrid_host_context::{Failure, Principal, Refusal, Scope};
+use astrid_host_context::{CallKind, Failure, Principal, Refusal, Scope};
 use tokio::time::timeout;
 
 use crate::config::{is_injected, is_never_set, is_reserved};
@@ -51,7 +51,7 @@ impl SysCtxView<'_> {
             .await;
         let (value, is_secret) = found?;
         if let (Some(value), true) = (&value, is_secret) {
-            self.ctx.remember(value);
+            self.ctx.revealed.remember(value);
         }
         Ok(value)
     }
@@ -72,9 +72,11 @@ impl SysCtxView<'_> {
         info.unwrap_or_default()
     }
 
-    /// Tells whoever waits that the run loop is set up. Again, or without anybody waiting, it does nothing.
+    /// Tells whoever waits that the run loop is set up. Again, outside a run loop, or without
+    /// anybody waiting, it does nothing.
     pub fn signal_ready(&mut self) {
-        let ready = self.ctx.shared.ready.as_ref();
+        let in_loop = self.host.call.kind() == CallKind::RunLoop;
+        let ready = self.ctx.shared.ready.as_ref().filter(|_| in_loop);
         let signalled = self.host.enter(&SIGNAL_READY).run_now(|| {
             if let Some(ready) = ready {
                 ready.send_if_modified(|ready| !std::mem::replace(ready, true));

@@ -5,23 +5,20 @@ use std::fmt;
 use std::sync::Arc;
 
 use tokio::sync::watch;
-use zeroize::Zeroizing;
 
 use crate::clock::Resolution;
 use crate::config::is_reserved;
+use crate::secrets::Revealed;
 use crate::{
     Entropy, EnvOverlay, LogSink, MemorySecrets, OsEntropy, Overlays, Registry, SecretStore, TracingLog,
 };
 
-/// Shortest revealed secret that the log redacts; shorter ones occur in ordinary words.
-const REDACTED_FROM: usize = 8;
-
-/// The package's state of one wasmtime store. A clone shares everything but the secrets that this
-/// store's guest has seen.
+/// The package's state of one wasmtime store. A clone is the same store's state; see
+/// [`SysCtx::for_new_store`] for another store of the same capsule.
 #[derive(Clone)]
 pub struct SysCtx {
     pub(crate) shared: Arc<Shared>,
-    revealed: Vec<Zeroizing<String>>,
+    pub(crate) revealed: Revealed,
 }
 
 pub(crate) struct Shared {
@@ -60,24 +57,7 @@ impl SysCtx {
     /// A context for another store of the same capsule, whose guest has seen no secret yet.
     #[must_use]
     pub fn for_new_store(&self) -> Self {
-        Self { shared: self.shared.clone(), revealed: Vec::new() }
-    }
-
-    pub(crate) fn remember(&mut self, secret: &str) {
-        if secret.len() >= REDACTED_FROM && !self.revealed.iter().any(|seen| seen.as_str() == secret) {
-            self.revealed.push(Zeroizing::new(secret.to_owned()));
-            // The longest first: one secret may be the beginning of another.
-            self.revealed.sort_by_key(|seen| std::cmp::Reverse(seen.len()));
-        }
-    }
-
-    /// `text` without the secrets this store's guest has seen.
-    pub(crate) fn redact(&self, text: &str) -> String {
-        let mut text = text.to_owned();
-        for secret in &self.revealed {
-            text = text.replace(secret.as_str(), "[redacted]");
-        }
-        text
+        Self { shared: self.shared.clone(), revealed: Revealed::default() }
     }
 }
 
@@ -184,7 +164,7 @@ impl SysCtxBuilder {
     /// The finished state.
     #[must_use]
     pub fn build(self) -> SysCtx {
-        SysCtx { shared: Arc::new(self.0), revealed: Vec::new() }
+        SysCtx { shared: Arc::new(self.0), revealed: Revealed::default() }
     }
 }
 

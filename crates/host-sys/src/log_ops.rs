@@ -3,7 +3,7 @@
 use std::time::SystemTime;
 
 use crate::config_ops::Never;
-use crate::log::{MAX_MESSAGE, cut};
+use crate::log::{MAX_MESSAGE, marked};
 use crate::op_table::LOG;
 use crate::{LogLevel, LogLine, SysCtxView};
 
@@ -14,9 +14,8 @@ impl SysCtxView<'_> {
         let entry = self.host.enter(&LOG);
         let logged = entry.run_now(|| {
             entry.moved(message.len());
-            // Redacted before it is cut: half a secret is still one.
-            let text = self.ctx.redact(message);
-            let text = if text.len() > MAX_MESSAGE { cut(&text) } else { text };
+            let (kept, missing) = self.ctx.revealed.redact_start(message, MAX_MESSAGE);
+            let text = if missing == 0 { kept.into_owned() } else { marked(&kept, missing) };
             self.ctx.shared.log.write(LogLine {
                 principal: self.host.call.principal().cloned(),
                 capsule: self.host.call.capsule().clone(),

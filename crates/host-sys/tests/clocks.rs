@@ -6,6 +6,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use astrid_host_context::CallKind;
 use astrid_host_sys::{Entropy, EntropyFailed, Error, SysCtx, SysView, arms};
 use astrid_host_testkit::FakeHost;
 use common::state;
@@ -17,6 +18,10 @@ use tokio::time::Instant;
 async fn readiness_is_told_once_and_needs_nobody_to_listen() {
     let (sender, mut receiver) = watch::channel(false);
     let mut state_ = state(FakeHost::builder(), SysCtx::builder().ready(sender));
+    // A handler has nothing to be ready for.
+    state_.sys().signal_ready();
+    assert!(!receiver.has_changed().unwrap());
+    state_.fake.set_call(|call| call.kind(CallKind::RunLoop));
     state_.sys().signal_ready();
     assert!(*receiver.borrow_and_update());
     state_.sys().signal_ready();

@@ -172,6 +172,8 @@ async fn a_file_that_fails_leaves_its_lines_to_the_hosts_log_until_it_works_agai
 #[tokio::test]
 async fn a_link_in_a_day_files_place_is_not_followed() {
     let fixture = Fixture::new(LogSettings::default());
+    // Past the removal at start, for which all of the seventies is old.
+    fixture.router.flush().await;
     let victim = fixture.root.path().join("victim");
     std::fs::write(&victim, "untouched").unwrap();
     std::fs::create_dir_all(fixture.folder("alice")).unwrap();
@@ -233,4 +235,62 @@ async fn a_revealed_secret_is_not_in_the_log_and_nothing_is_logged_without_autho
     state.sys().log(LogLevel::Info, "too late");
     fixture.router.flush().await;
     assert!(matches!(&fixture.lines("alice")[..], [one] if one.ends_with("<[redacted]> <[redacted]>")));
+}
+
+// sys case 18
+#[tokio::test]
+async fn old_files_are_removed_at_start_also_of_capsules_that_log_nothing() {
+    let root = tempfile::tempdir().unwrap();
+    let folder = root.path().join("home/zoe/.local/log/quiet");
+    std::fs::create_dir_all(&folder).unwrap();
+    for name in ["1999-12-31.log", "2999-12-31.log", "notes.txt"] {
+        std::fs::write(folder.join(name), "").unwrap();
+    }
+    let router = LogRouter::open(root.path(), LogSettings::default()).unwrap();
+    router.flush().await;
+    let mut left: Vec<_> = std::fs::read_dir(&folder).unwrap().map(|f| f.unwrap().file_name()).collect();
+    left.sort();
+    assert_eq!(left, ["2999-12-31.log", "notes.txt"]);
+}
+
+// sys case 16
+#[tokio::test]
+async fn an_error_that_finds_no_room_is_still_in_the_hosts_log() {
+    let fixture = Fixture::new(LogSettings { lines_per_second: 0, ..LogSettings::default() });
+    let mut state = fixture.state(SysCtx::builder());
+    state.sys().log(LogLevel::Warn, "counted");
+    state.sys().log(LogLevel::Error, "serious");
+    fixture.router.flush().await;
+    assert_eq!(fixture.at_host(), ["serious"]);
+    assert!(matches!(&fixture.lines("alice")[..], [.., last] if last.ends_with(" lines dropped")));
+}
+
+// sys case 21
+#[tokio::test]
+async fn a_pipe_in_a_day_files_place_stops_nobody() {
+    let fixture = Fixture::new(LogSettings::default());
+    // Past the removal at start, for which all of the seventies is old.
+    fixture.router.flush().await;
+    std::fs::create_dir_all(fixture.folder("alice")).unwrap();
+    let pipe = fixture.folder("alice").join("1970-01-01.log");
+    rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, rustix::fs::Mode::RWXU, 0)
+        .unwrap();
+    fixture.write_at(UNIX_EPOCH, "hi");
+    fixture.router.flush().await;
+    assert_eq!(fixture.at_host(), ["hi"]);
+}
+
+// sys case 15
+#[tokio::test]
+async fn a_message_of_64_kib_is_whole_and_one_byte_more_is_cut_with_a_mark() {
+    let fixture = Fixture::new(LogSettings::default());
+    let mut state = fixture.state(SysCtx::builder());
+    for length in [65_535, 65_536, 65_537] {
+        state.sys().log(LogLevel::Info, &"x".repeat(length));
+    }
+    fixture.router.flush().await;
+    let lines = fixture.lines("alice");
+    let texts: Vec<_> = lines.iter().map(|line| line.split_once("[c] ").unwrap().1).collect();
+    assert_eq!((texts[0].len(), texts[1].len()), (65_535, 65_536));
+    assert_eq!(texts[2], format!("{}…[+1 bytes]", "x".repeat(65_536)));
 }

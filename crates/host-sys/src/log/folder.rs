@@ -6,8 +6,9 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 
 use astrid_host_context::{CapsuleId, Principal};
-use jiff::ToSpan;
 use jiff::civil::Date;
+use jiff::tz::Offset;
+use jiff::{Timestamp, ToSpan};
 use rustix::fs::{AtFlags, Dir, Mode, OFlags, mkdir, mkdirat, open, openat, unlinkat};
 use rustix::io::Errno;
 
@@ -53,10 +54,34 @@ pub(super) fn day_file(
 ) -> io::Result<File> {
     let folder = make(make(make(home, ".local")?, "log")?, capsule.as_str())?;
     prune(&folder, day, retention_days);
-    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::APPEND | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let flags = OFlags::WRONLY
+        | OFlags::CREATE
+        | OFlags::APPEND
+        | OFlags::NOFOLLOW
+        | OFlags::NONBLOCK
+        | OFlags::CLOEXEC;
     let file = File::from(openat(folder, format!("{day}.log"), flags, Mode::RUSR | Mode::WUSR)?);
-    // A pipe or a device in its place would make the writer wait.
+    // A pipe or a device in its place would make the writer wait, to open it or to write to it.
     if file.metadata()?.is_file() { Ok(file) } else { Err(Errno::INVAL.into()) }
+}
+
+/// Removes the files that are too old today, of all principals and capsules. What cannot be read holds no
+/// files of ours.
+pub(super) fn prune_all(root: &OwnedFd, retention_days: u16) {
+    let today = Offset::UTC.to_datetime(Timestamp::now()).date();
+    let Ok(homes) = enter(root, "home") else { return };
+    for principal in names(&homes) {
+        let logs = enter(&homes, &principal).and_then(|home| enter(enter(home, ".local")?, "log"));
+        let Ok(logs) = logs else { continue };
+        let folders = names(&logs).into_iter().filter_map(|capsule| enter(&logs, &capsule).ok());
+        folders.for_each(|folder| prune(&folder, today, retention_days));
+    }
+}
+
+fn names(folder: &OwnedFd) -> Vec<String> {
+    let Ok(entries) = Dir::read_from(folder) else { return Vec::new() };
+    let names = entries.flatten().filter_map(|entry| entry.file_name().to_str().ok().map(str::to_owned));
+    names.filter(|name| name != "." && name != "..").collect()
 }
 
 fn prune(folder: &OwnedFd, day: Date, retention_days: u16) {

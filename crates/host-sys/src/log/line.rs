@@ -8,14 +8,9 @@ use super::LogLine;
 /// Longest message kept; the rest is counted.
 pub(crate) const MAX_MESSAGE: usize = 64 * 1024;
 
-/// The message cut at a character, with a mark that says how much is missing.
-pub(crate) fn cut(text: &str) -> String {
-    let mut end = MAX_MESSAGE.min(text.len());
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    let (kept, rest) = text.split_at(end);
-    format!("{kept}…[+{} bytes]", rest.len())
+/// What was kept of a message, with a mark that says how many bytes are missing.
+pub(crate) fn marked(kept: &str, missing: usize) -> String {
+    format!("{kept}…[+{missing} bytes]")
 }
 
 /// Control characters and line separators spelt out, so that a guest can forge no second line and
@@ -57,14 +52,6 @@ mod tests {
     #[test]
     fn a_message_is_one_line_with_its_control_characters_spelt_out() {
         assert_eq!(escape("a\nb\r\u{1b}[31m\tc\u{2028}\u{7f}"), "a\\nb\\r\\u{1b}[31m\tc\\u{2028}\\u{7f}");
-    }
-
-    // sys case 15
-    #[test]
-    fn a_message_over_64_kib_is_cut_at_a_character_and_says_how_much_is_missing() {
-        let long = format!("{}é!", "x".repeat(MAX_MESSAGE - 1));
-        assert_eq!(cut(&long), format!("{}…[+3 bytes]", "x".repeat(MAX_MESSAGE - 1)));
-        assert_eq!(cut(&"x".repeat(MAX_MESSAGE + 1)), format!("{}…[+1 bytes]", "x".repeat(MAX_MESSAGE)));
     }
 
     // sys case 14

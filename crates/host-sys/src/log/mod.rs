@@ -12,7 +12,7 @@ use std::time::SystemTime;
 
 use astrid_host_context::{CapsuleId, Principal};
 
-pub(crate) use line::{MAX_MESSAGE, cut};
+pub(crate) use line::{MAX_MESSAGE, marked};
 pub use router::LogRouter;
 pub use settings::LogSettings;
 

@@ -13,7 +13,7 @@ use super::{LogLevel, LogLine, LogSettings};
 const REPORT: Duration = Duration::from_secs(1);
 /// An eighth of a queue is for errors.
 const RESERVE: usize = 8;
-/// Capsules of one principal whose rate is remembered before full ones are forgotten.
+/// Capsules of one principal, and principals, whose rates are remembered before full ones are forgotten.
 const REMEMBERED: usize = 256;
 
 /// What the writer has to do next.
@@ -69,14 +69,14 @@ impl Queues {
         Self { settings, inner: Mutex::default(), wake: Condvar::new() }
     }
 
-    /// Takes a line or counts it as dropped. Never waits for the writer.
-    pub(super) fn push(&self, line: LogLine) {
+    /// Takes a line, or counts it as dropped and gives it back. Never waits for the writer.
+    pub(super) fn push(&self, line: LogLine) -> Option<LogLine> {
         let mut inner = self.inner.lock();
         let Inner { owners, waiting, dropped, .. } = &mut *inner;
         if !owners.contains_key(&line.principal) {
             owners.insert(line.principal.clone(), Owner::default());
         }
-        let Some(owner) = owners.get_mut(&line.principal) else { return };
+        let owner = owners.get_mut(&line.principal)?;
         let source = owner.sources.entry(line.capsule.clone()).or_insert_with(|| Source {
             rate: Rate::new(&self.settings, line.at),
             dropped: 0,
@@ -85,20 +85,21 @@ impl Queues {
         });
         let room = has_room(&self.settings, owner.lines.len(), owner.bytes, &line);
         // Whoever finds no room has not used its rate.
-        let wake = if room && source.rate.take(&self.settings, line.text.len(), line.at) {
+        let (wake, refused) = if room && source.rate.take(&self.settings, line.text.len(), line.at) {
             owner.bytes += line.text.len();
             owner.lines.push(line);
             *waiting += 1;
-            *waiting == 1
+            (*waiting == 1, None)
         } else {
             source.dropped += 1;
             source.dropped_at = line.at;
-            !std::mem::replace(dropped, true)
+            (!std::mem::replace(dropped, true), Some(line))
         };
         drop(inner);
         if wake {
             self.wake.notify_one();
         }
+        refused
     }
 
     /// Tells the writer that a principal's directory is there now.
@@ -154,6 +155,7 @@ impl Inner {
     fn take(&mut self, all: bool, settings: &LogSettings) -> Vec<LogLine> {
         let mut taken = Vec::with_capacity(self.waiting);
         (self.waiting, self.dropped) = (0, false);
+        let many = self.owners.len() > REMEMBERED;
         for (principal, owner) in &mut self.owners {
             taken.append(&mut owner.lines);
             owner.bytes = 0;
@@ -163,7 +165,7 @@ impl Inner {
                 }
                 self.dropped |= source.dropped > 0;
             }
-            if owner.sources.len() > REMEMBERED {
+            if many || owner.sources.len() > REMEMBERED {
                 let now = SystemTime::now();
                 owner.sources.retain(|_, source| source.dropped > 0 || !source.rate.is_full(settings, now));
             }

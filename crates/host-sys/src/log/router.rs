@@ -15,7 +15,7 @@ use tokio::sync::watch;
 use super::files::Files;
 use super::folder;
 use super::queue::Queues;
-use super::{LogLine, LogSettings, LogSink, TracingLog};
+use super::{LogLevel, LogLine, LogSettings, LogSink, TracingLog};
 
 /// How long a flush may take.
 const FLUSH: Duration = Duration::from_secs(2);
@@ -34,6 +34,7 @@ pub struct LogRouter(Arc<Handle>);
 
 struct Handle {
     root: OwnedFd,
+    host_log: Arc<dyn LogSink>,
     queues: Arc<Queues>,
     flushed: watch::Receiver<u64>,
     ended: Arc<(Mutex<bool>, Condvar)>,
@@ -48,7 +49,8 @@ impl LogRouter {
         Self::with_host_log(host_root, settings, Arc::new(TracingLog))
     }
 
-    /// The same with another log of the host. It is called on the writer's thread and may wait.
+    /// The same with another log of the host. It is called on the writer's thread and may wait there; an
+    /// error line that finds no room is passed to it on the caller's own thread.
     ///
     /// # Errors
     /// The root cannot be opened, or no thread be started.
@@ -58,12 +60,14 @@ impl LogRouter {
         host_log: Arc<dyn LogSink>,
     ) -> io::Result<Self> {
         let root = folder::root(host_root)?;
-        let mut files = Files::new(root.try_clone()?, settings, host_log);
+        let mut files = Files::new(root.try_clone()?, settings, host_log.clone());
+        let source_root = root.try_clone()?;
         let queues = Arc::new(Queues::new(settings));
         let (done, flushed) = watch::channel(0);
         let ended = Arc::new((Mutex::new(false), Condvar::new()));
         let (source, end) = (queues.clone(), ended.clone());
         thread::Builder::new().name("astrid-log".to_owned()).spawn(move || {
+            folder::prune_all(&source_root, settings.retention_days);
             loop {
                 let work = source.next();
                 work.registered.iter().for_each(|principal| files.retry(principal));
@@ -76,7 +80,7 @@ impl LogRouter {
             *end.0.lock() = true;
             end.1.notify_all();
         })?;
-        Ok(Self(Arc::new(Handle { root, queues, flushed, ended })))
+        Ok(Self(Arc::new(Handle { root, host_log, queues, flushed, ended })))
     }
 
     /// Makes `home/{principal}` for its owner alone, if it is not there, so that the principal has log
@@ -102,7 +106,11 @@ impl LogRouter {
 
 impl LogSink for LogRouter {
     fn write(&self, line: LogLine) {
-        self.0.queues.push(line);
+        let refused = self.0.queues.push(line);
+        // The writer passes errors on; one that it never gets must still reach operators.
+        if let Some(line) = refused.filter(|line| line.level == LogLevel::Error) {
+            self.0.host_log.write(line);
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 mod disk;
 mod file;
 mod memory;
+mod revealed;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -13,6 +14,7 @@ use zeroize::Zeroizing;
 
 pub use file::FileSecrets;
 pub use memory::MemorySecrets;
+pub(crate) use revealed::Revealed;
 
 /// How long a store may take before it counts as unavailable: a keyring that asks its user something
 /// must not hold a guest for ever.
