@@ -1,5 +1,5 @@
 //! `capsule run`: what it prints, how it ends, and what it says to mistakes.
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot set up must fail")]
+#![expect(clippy::unwrap_used, reason = "a test that cannot set up must fail")]
 #![expect(dead_code, reason = "each test file needs some of the support")]
 
 mod support;
