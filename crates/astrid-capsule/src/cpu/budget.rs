@@ -95,12 +95,14 @@ impl FuelBudget {
 
     fn settle(&self, who: Option<&Principal>, charged: u64, actual: u64) {
         let now = Instant::now();
-        self.with(who, |window| {
+        let mut accounts = self.accounts.lock();
+        let who = who.cloned();
+        // A window that was pruned meanwhile was idle and has nothing to give back.
+        if let Some(window) = accounts.windows.get_mut(&who) {
             window.refund(charged.saturating_sub(actual));
             window.charge(actual.saturating_sub(charged), self.per_second, now);
-        });
-        let totals = &mut self.accounts.lock().totals;
-        let total = totals.entry(who.cloned()).or_default();
+        }
+        let total = accounts.totals.entry(who).or_default();
         *total = total.saturating_add(actual);
     }
 }

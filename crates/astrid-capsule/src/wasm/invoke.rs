@@ -66,7 +66,7 @@ impl WasmEngine {
         if instance.store.data().call.standing() == Standing::Retired {
             return Err(trap::retired(principal.as_ref()));
         }
-        instance.store.data_mut().clear(self.parts.template.idle_context());
+        instance.store.data_mut().clear();
         lease.give_back();
         Ok(self.judge(answer))
     }

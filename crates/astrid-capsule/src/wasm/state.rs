@@ -24,6 +24,8 @@ pub(crate) struct Domains {
 /// What host functions of one store reach.
 pub(crate) struct HostState {
     pub(super) call: CallSlot,
+    /// The context between invocations, kept so that ending one allocates nothing.
+    idle: CallContext,
     pub(super) services: HostServices,
     pub(super) table: ResourceTable,
     pub(super) domains: Domains,
@@ -40,7 +42,8 @@ impl HostState {
         meter: StoreMemoryMeter,
     ) -> Self {
         Self {
-            call: CallSlot::new(idle),
+            call: CallSlot::new(idle.clone()),
+            idle,
             services,
             table: ResourceTable::new(),
             domains,
@@ -51,9 +54,11 @@ impl HostState {
     }
 
     /// Forgets everything of the invocation that ended: identity, leaked resources, counters.
-    pub(super) fn clear(&mut self, idle: CallContext) {
-        self.call.replace(idle);
-        self.table = ResourceTable::new();
+    pub(super) fn clear(&mut self) {
+        self.call.replace(self.idle.clone());
+        if !self.table.is_empty() {
+            self.table = ResourceTable::new();
+        }
         self.epoch = EpochState::new(EpochRule::Invocation { deadline: None });
     }
 }
