@@ -13,6 +13,17 @@ pub struct Home {
 }
 
 impl Home {
+    /// Where the host root is when nobody names one: `$ASTRID_HOME`, else `~/.astrid`.
+    ///
+    /// # Errors
+    /// Neither `ASTRID_HOME` nor `HOME` is set.
+    pub fn default_root() -> Result<PathBuf, CapsuleError> {
+        let set = |key: &str| std::env::var_os(key).filter(|value| !value.is_empty()).map(PathBuf::from);
+        set("ASTRID_HOME").or_else(|| Some(set("HOME")?.join(".astrid"))).ok_or_else(|| {
+            CapsuleError::host("no home directory: neither ASTRID_HOME nor HOME is set; name one with `home`")
+        })
+    }
+
     /// Opens or creates the host root, mode 0700.
     ///
     /// # Errors
@@ -37,6 +48,12 @@ impl Home {
     #[must_use]
     pub fn root(&self) -> &Path {
         &self.root
+    }
+
+    /// Sockets of running hosts.
+    #[must_use]
+    pub fn run(&self) -> PathBuf {
+        self.root.join("run")
     }
 
     /// Databases.

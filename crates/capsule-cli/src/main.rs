@@ -8,6 +8,7 @@ mod build;
 mod capsule;
 mod commands;
 mod component;
+mod control;
 mod error;
 mod files;
 mod manifest;
@@ -18,6 +19,7 @@ mod report;
 mod run;
 mod template;
 mod usage;
+mod worker;
 
 use std::process::ExitCode;
 

@@ -4,41 +4,8 @@
 
 mod support;
 
-use std::path::{Path, PathBuf};
-
+use support::place::Place;
 use support::{Ended, run};
-
-/// A home and the `probe` capsule of the conformance guests.
-struct Place {
-    dir: tempfile::TempDir,
-}
-
-impl Place {
-    fn new() -> Self {
-        let dir = tempfile::tempdir().unwrap();
-        let capsule = dir.path().join("probe");
-        std::fs::create_dir(&capsule).unwrap();
-        let component = astrid_host_testkit::guest("probe").unwrap();
-        let meta = format!("{{\"wasm_hash\":\"{}\"}}", blake3::hash(&component).to_hex());
-        std::fs::write(capsule.join("probe.wasm"), component).unwrap();
-        std::fs::write(capsule.join("meta.json"), meta).unwrap();
-        let manifest = "[package]\nname = \"probe\"\nversion = \"1.0.0\"\n\n[[component]]\nfile = \"probe.wasm\"\n\n[publish]\n\"probe.v1.*\" = \"opaque\"\n\n[subscribe]\n\"probe.v1.echo\" = { wit = \"opaque\", handler = \"echo\" }\n\"probe.v1.say\" = { wit = \"opaque\", handler = \"say\" }\n\"probe.v1.publish\" = { wit = \"opaque\", handler = \"publish\" }\n\"probe.v1.set\" = { wit = \"opaque\", handler = \"set\" }\n\"probe.v1.get\" = { wit = \"opaque\", handler = \"get\" }\n";
-        std::fs::write(capsule.join("Capsule.toml"), manifest).unwrap();
-        Self { dir }
-    }
-
-    fn path(&self) -> &Path {
-        self.dir.path()
-    }
-
-    fn home(&self) -> PathBuf {
-        self.path().join("home")
-    }
-
-    fn run(&self, args: &[&str]) -> Ended {
-        run(self.path(), &[&["run", "probe", "--home", "home"], args].concat())
-    }
-}
 
 const RELAY: &str = r#"probe.v1.publish={"topic":"probe.v1.out.x","payload":{"n":1}}"#;
 

@@ -83,7 +83,7 @@ impl RuntimeBuilder {
         let owner = owner.as_deref().unwrap_or(DEFAULT_OWNER);
         let owner = Principal::parse(owner).map_err(CapsuleError::host)?;
         check_workspace(workspace.as_deref().unwrap_or(Path::new(".")))?;
-        let home = Home::open(&home.map_or_else(default_home, Ok)?)?;
+        let home = Home::open(&home.map_or_else(Home::default_root, Ok)?)?;
         let store =
             SledStore::open(home.state().join("kv"), &StoreOptions::default()).map_err(CapsuleError::host)?;
         let logs = LogRouter::open(home.root(), LogSettings::default()).map_err(CapsuleError::host)?;
@@ -116,13 +116,6 @@ impl RuntimeBuilder {
             config,
         })
     }
-}
-
-fn default_home() -> Result<PathBuf, CapsuleError> {
-    let set = |key: &str| std::env::var_os(key).filter(|value| !value.is_empty()).map(PathBuf::from);
-    set("ASTRID_HOME").or_else(|| Some(set("HOME")?.join(".astrid"))).ok_or_else(|| {
-        CapsuleError::host("no home directory: neither ASTRID_HOME nor HOME is set; name one with `home`")
-    })
 }
 
 /// Nothing is linked yet that reaches the workspace; a wrong one is still said at the start and not

@@ -96,6 +96,12 @@ impl Runtime {
         &self.0.bus
     }
 
+    /// The host's directory.
+    #[must_use]
+    pub fn home(&self) -> &Home {
+        &self.0.home
+    }
+
     /// The principal that capsules belong to.
     #[must_use]
     pub fn owner(&self) -> &Principal {

@@ -4,7 +4,11 @@ mod build;
 mod check;
 mod inspect;
 mod new;
+mod place;
+mod ps;
+mod publish;
 pub(crate) mod run;
+mod tail;
 
 use std::process::ExitCode;
 
@@ -30,6 +34,9 @@ pub(crate) enum Command {
     Inspect(inspect::Args),
     Check(check::Args),
     Run(Box<run::Args>),
+    Ps(ps::Args),
+    Publish(publish::Args),
+    Tail(tail::Args),
 }
 
 impl Command {
@@ -41,6 +48,9 @@ impl Command {
             Self::Inspect(args) => inspect::run(&args),
             Self::Check(args) => check::run(&args),
             Self::Run(args) => return run::run(&args),
+            Self::Ps(args) => ps::run(&args),
+            Self::Publish(args) => publish::run(&args),
+            Self::Tail(args) => return tail::run(&args),
         }
         .map(|()| ExitCode::SUCCESS)
     }

@@ -2,6 +2,7 @@
 
 mod input;
 mod load;
+pub(crate) mod message;
 mod print;
 mod watch;
 
@@ -13,7 +14,7 @@ use tracing_subscriber::EnvFilter;
 
 use crate::commands::run::Args;
 use crate::error::CliError;
-use crate::output;
+use crate::{control, output};
 pub(crate) use input::{Call, Publication, pattern, seconds};
 use watch::Watch;
 
@@ -36,6 +37,7 @@ pub(crate) async fn session(args: &Args) -> Result<ExitCode, CliError> {
     let runtime = load::start(args).await?;
     let result = tokio::select! {
         result = work(args, &runtime, &principal) => result,
+        error = listen(args, &runtime) => Err(error),
         () = interrupted() => Ok(ExitCode::SUCCESS),
     };
     runtime.shutdown().await;
@@ -69,6 +71,20 @@ async fn work(args: &Args, runtime: &Runtime, principal: &Principal) -> Result<E
         std::future::pending::<()>().await;
     }
     Ok(if denied { ExitCode::from(crate::error::FAILED) } else { ExitCode::SUCCESS })
+}
+
+/// Serves `--listen` for as long as the session lasts; comes back only when that cannot begin.
+async fn listen(args: &Args, runtime: &Runtime) -> CliError {
+    let Some(path) = &args.listen else { return std::future::pending().await };
+    let path = path.clone().unwrap_or_else(|| control::default_path(runtime.home().root()));
+    match control::Endpoint::bind(&path).await {
+        Ok(endpoint) => {
+            output::diagnostic(&format!("listening {}", path.display()));
+            control::serve(endpoint, runtime.clone(), args.principal.clone()).await;
+            std::future::pending().await
+        }
+        Err(error) => error,
+    }
 }
 
 /// Calls a handler and prints what it said; false if it refused.

@@ -5,7 +5,7 @@ use astrid_event_bus::{Message, Missed, Observer};
 use futures_util::future::select_all;
 use tokio::time::Instant;
 
-use super::print;
+use super::message;
 use crate::commands::run::Args;
 use crate::error::CliError;
 use crate::output;
@@ -41,12 +41,10 @@ impl Watch {
     pub(super) async fn until_done(&mut self) -> Result<bool, CliError> {
         let deadline = Instant::now() + self.args_timeout;
         while self.seen < self.wanted {
-            let Ok(message) = tokio::time::timeout_at(deadline, self.next()).await else {
+            let Ok(seen) = tokio::time::timeout_at(deadline, self.next()).await else {
                 return Ok(false);
             };
-            let capsule = self.runtime.capsules().into_iter().find(|c| c.source_uuid() == message.source());
-            let capsule = capsule.map(|capsule| capsule.id().to_owned());
-            output::result(&print::message(&message, capsule.as_deref(), self.json))?;
+            output::result(&message::line(&message::json(&seen, &self.runtime), self.json))?;
             self.seen += 1;
         }
         Ok(true)

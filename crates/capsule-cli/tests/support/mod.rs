@@ -1,6 +1,8 @@
 //! Runs the program and looks at what it leaves.
 #![expect(unreachable_pub, reason = "shared by the test files, each of which is a crate")]
 
+pub mod place;
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
 

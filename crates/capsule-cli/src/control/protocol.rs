@@ -1,0 +1,65 @@
+//! What the two sides say to each other.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// What a client asks; several may follow each other on one connection.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "request", rename_all = "lowercase", deny_unknown_fields)]
+pub(crate) enum Request {
+    /// Which capsules are loaded; answered by [`Reply::Capsules`].
+    Ps {},
+    /// Publishes one message; answered by [`Reply::Published`].
+    Publish {
+        topic: String,
+        payload: Value,
+        /// Whose message it is; the one the run was started for when absent.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        principal: Option<String>,
+    },
+    /// Every message on matching topics from now on: [`Reply::Tailing`], then [`Reply::Message`]s until the client
+    /// closes. Nothing else can be asked on this connection any more.
+    Tail { pattern: String },
+}
+
+/// What the server answers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "reply", rename_all = "lowercase")]
+pub(crate) enum Reply {
+    Capsules {
+        capsules: Vec<Row>,
+    },
+    Published {
+        /// Subscriptions and handlers it went to.
+        receivers: usize,
+    },
+    /// Messages published from now on will come.
+    Tailing,
+    Message {
+        message: Value,
+    },
+    /// So many messages came faster than this connection took them.
+    Lost {
+        count: u64,
+    },
+    /// The request was not carried out; the connection stays usable.
+    Refused {
+        reason: String,
+    },
+}
+
+/// One loaded capsule.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Row {
+    pub(crate) capsule: String,
+    pub(crate) version: String,
+    /// `ready`, `loading`, …
+    pub(crate) state: String,
+    /// Why, when it failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) reason: Option<String>,
+    /// Handlers on the bus.
+    pub(crate) handlers: usize,
+    /// The source of its messages.
+    pub(crate) source: String,
+}
