@@ -155,7 +155,7 @@ fn a_workspace_that_contains_the_hosts_home_does_not_open_it() {
     let disk = Disk::new(&["ws/in/astrid/secrets", "ws/in/astrid/home/alice"]);
     let roots = disk.roots("ws", "ws/in/astrid");
     let gate = gate_in("fs_read = [\"*\"]\nfs_write = [\"*\"]", &roots);
-    for closed in ["keys", "etc/profiles", "run", "secrets/a", "cache", "bin/x.wasm", "log"] {
+    for closed in ["keys", "etc/profiles", "run", "secrets/a", "cache", "bin/x.wasm", "log", "state/kv"] {
         let path = format!("workspace://in/astrid/{closed}");
         assert!(read(&gate, &path).is_err(), "{path}");
         assert!(write(&gate, &path).is_err(), "{path}");

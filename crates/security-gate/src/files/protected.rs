@@ -6,8 +6,9 @@ use super::Access;
 use super::place::{Mount, Place};
 use crate::Roots;
 
-/// Directories of `$ASTRID_HOME` that hold keys, configuration, sockets, secrets, code and logs.
-const OF_THE_HOST: [&str; 7] = ["keys", "etc", "run", "secrets", "cache", "bin", "log"];
+/// Directories of `$ASTRID_HOME` that hold keys, configuration, sockets, secrets, code, logs and
+/// everybody's stored data.
+const OF_THE_HOST: [&str; 8] = ["keys", "etc", "run", "secrets", "cache", "bin", "log", "state"];
 
 const HOST: &str = "the path is the host's own, whatever is declared";
 const OTHERS: &str = "the path is another principal's home, whatever is declared";
