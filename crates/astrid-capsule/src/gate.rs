@@ -1,36 +1,29 @@
-//! The manifest as policy. Fail-closed: what no rule here names is denied.
+//! One capsule's policy: the manifest's gate, with the bus's access lists for ipc.
+
+use std::sync::Arc;
 
 use astrid_capsule_manifest::{CapsuleManifest, TopicPattern};
 use astrid_event_bus::Charset;
-use astrid_host_context::{CapsuleSecurityGate, Denial, Request};
 use astrid_host_ipc::AccessLists;
+use astrid_security_gate::{ManifestSecurityGate, Roots};
 
 use crate::{CapsuleError, Code};
 
-/// What one capsule may do, as its manifest says. Built once at load; nothing in it changes later.
-///
-/// Of the domains linked so far only ipc asks for permission; io, kv and sys are not gated by
-/// contract. An action of any other domain is denied.
-#[derive(Debug)]
-pub(crate) struct ManifestSecurityGate {
-    ipc: AccessLists,
+/// Built once at load and never changed; reads links, so not for a runtime worker.
+pub(crate) fn of(manifest: &CapsuleManifest, roots: &Roots) -> Result<ManifestSecurityGate, CapsuleError> {
+    let builder =
+        ManifestSecurityGate::builder(manifest).roots(roots).domain("ipc", Arc::new(topics(manifest)?));
+    let gate = builder.build().map_err(|error| CapsuleError::new(Code::Manifest, error))?;
+    for warning in gate.warnings() {
+        tracing::warn!(capsule = %manifest.package.name, "{warning}");
+    }
+    Ok(gate)
 }
 
-impl ManifestSecurityGate {
-    pub(crate) fn new(manifest: &CapsuleManifest) -> Result<Self, CapsuleError> {
-        let publish = manifest.ipc_publish_patterns.iter().map(TopicPattern::as_str);
-        let subscribe = manifest.ipc_subscribe_patterns.iter().map(TopicPattern::as_str);
-        let ipc = AccessLists::parse(publish, subscribe, Charset::Token)
-            .map_err(|error| CapsuleError::new(Code::Manifest, error))?;
-        Ok(Self { ipc: if manifest.capabilities.uplink { ipc.uplink() } else { ipc } })
-    }
-}
-
-impl CapsuleSecurityGate for ManifestSecurityGate {
-    fn check(&self, request: &Request<'_>) -> Result<(), Denial> {
-        match request.action.domain {
-            "ipc" => self.ipc.decide(request),
-            other => Err(Denial::new(format!("capsule {} declares nothing for {other}", request.capsule))),
-        }
-    }
+fn topics(manifest: &CapsuleManifest) -> Result<AccessLists, CapsuleError> {
+    let publish = manifest.ipc_publish_patterns.iter().map(TopicPattern::as_str);
+    let subscribe = manifest.ipc_subscribe_patterns.iter().map(TopicPattern::as_str);
+    let lists = AccessLists::parse(publish, subscribe, Charset::Token)
+        .map_err(|error| CapsuleError::new(Code::Manifest, error))?;
+    Ok(if manifest.capabilities.uplink { lists.uplink() } else { lists })
 }

@@ -42,6 +42,7 @@ fn allowed(from: &str, to: &str) -> bool {
     match from {
         "host-context" | "xtask" => false,
         "host-io" | "event-bus" | "capsule-manifest" | "guest" => to == "host-context",
+        "security-gate" => ["host-context", "capsule-manifest"].contains(&to),
         "store-sled" => to == "host-context" || (is_domain(to) && !to.contains("-v")),
         // A later version builds on its own engine, and on what that may name.
         domain if is_domain(domain) => {
@@ -82,6 +83,7 @@ mod tests {
             ("astrid-event-bus", "astrid-host-context"),
             ("astrid-store-sled", "astrid-host-kv"),
             ("astrid-host-testkit", "astrid-host-kv"),
+            ("astrid-security-gate", "astrid-capsule-manifest"),
             ("astrid-capsule", "astrid-capsule-manifest"),
             ("capsule-cli", "astrid-capsule"),
         ] {
@@ -101,6 +103,8 @@ mod tests {
             ("astrid-guest", "astrid-host-io"),
             ("astrid-capsule-manifest", "astrid-guest"),
             ("astrid-store-sled", "astrid-capsule"),
+            ("astrid-security-gate", "astrid-host-ipc"),
+            ("astrid-host-kv", "astrid-security-gate"),
             ("astrid-store-sled", "astrid-host-io"),
             ("astrid-capsule", "capsule-cli"),
             ("astrid-host-kv", "astrid-host-testkit"),

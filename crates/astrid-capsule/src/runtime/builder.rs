@@ -6,6 +6,7 @@ use std::sync::Arc;
 use astrid_event_bus::Bus;
 use astrid_host_context::{AuditSink, Budgets, DenyAll, HostServices, JsonLines, Principal};
 use astrid_host_sys::{FileSecrets, LogRouter, LogSettings};
+use astrid_security_gate::Roots;
 use astrid_store_sled::{Options as StoreOptions, SledStore};
 use wasmtime::component::Linker;
 
@@ -82,8 +83,10 @@ impl RuntimeBuilder {
         let Self { home, workspace, owner, config, audit } = self;
         let owner = owner.as_deref().unwrap_or(DEFAULT_OWNER);
         let owner = Principal::parse(owner).map_err(CapsuleError::host)?;
-        check_workspace(workspace.as_deref().unwrap_or(Path::new(".")))?;
+        let workspace = workspace.unwrap_or_else(|| PathBuf::from("."));
+        check_workspace(&workspace)?;
         let home = Home::open(&home.map_or_else(Home::default_root, Ok)?)?;
+        let roots = Roots::resolve(Some(&workspace), Some(home.root()));
         let store =
             SledStore::open(home.state().join("kv"), &StoreOptions::default()).map_err(CapsuleError::host)?;
         let logs = LogRouter::open(home.root(), LogSettings::default()).map_err(CapsuleError::host)?;
@@ -113,6 +116,7 @@ impl RuntimeBuilder {
             host,
             owner,
             home,
+            roots,
             config,
         })
     }

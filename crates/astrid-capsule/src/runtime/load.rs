@@ -7,6 +7,7 @@ use std::time::Instant;
 use astrid_event_bus::{AccessPattern, Binding, BindingGuard, Charset, Gate};
 use astrid_guest::{Exports, GuestPre, InstanceError};
 use astrid_host_context::{CallContext, Cancellation, CapsuleId};
+use astrid_security_gate::ManifestSecurityGate;
 use parking_lot::Mutex;
 use uuid::Uuid;
 
@@ -15,24 +16,29 @@ use super::registry::Entry;
 use crate::capsule::SharedCapsule;
 use crate::composite::CompositeCapsule;
 use crate::domains::{DomainKit, Identity};
-use crate::gate::ManifestSecurityGate;
+use crate::gate;
 use crate::load::{Program, Source, explain_unlinked};
 use crate::wasm::{Parts, Template, Tokens, WasmEngine};
 use crate::{CapsuleError, Code, State, Timings};
 
 pub(super) async fn load(runtime: &Arc<Inner>, dir: &Path) -> Result<SharedCapsule, CapsuleError> {
     let begin = Instant::now();
-    let source = {
-        let (dir, home) = (dir.to_owned(), runtime.home.clone());
+    let (source, policy) = {
+        let (dir, home, roots) = (dir.to_owned(), runtime.home.clone(), runtime.roots.clone());
         let lax = runtime.config.allow_unverified;
-        tokio::task::spawn_blocking(move || Source::open(&dir, &home, lax))
-            .await
-            .map_err(CapsuleError::host)??
+        let open = move || {
+            let source = Source::open(&dir, &home, lax)?;
+            let policy = gate::of(&source.manifest, &roots);
+            let policy = policy.map_err(|e| e.in_capsule(&source.manifest.package.name))?;
+            Ok::<_, CapsuleError>((source, policy))
+        };
+        tokio::task::spawn_blocking(open).await.map_err(CapsuleError::host)??
     };
     let mut timings = Timings { read: begin.elapsed(), ..Timings::default() };
     let id = source.manifest.package.name.to_string();
     let reserved = runtime.registry.reserve(&id)?;
-    let entry = assemble(runtime, source, &mut timings, begin).await.map_err(|e| e.in_capsule(&id))?;
+    let entry =
+        assemble(runtime, source, policy, &mut timings, begin).await.map_err(|e| e.in_capsule(&id))?;
     let capsule = entry.capsule.clone();
     runtime.dispatcher.add(&capsule);
     let gate = entry.gate.clone();
@@ -45,6 +51,7 @@ pub(super) async fn load(runtime: &Arc<Inner>, dir: &Path) -> Result<SharedCapsu
 async fn assemble(
     runtime: &Arc<Inner>,
     source: Source,
+    policy: ManifestSecurityGate,
     timings: &mut Timings,
     begin: Instant,
 ) -> Result<Entry, CapsuleError> {
@@ -58,7 +65,7 @@ async fn assemble(
     };
     let gate = Gate::closed();
     let wasm = match program {
-        Some(program) => Some(engine(runtime, &manifest, program, &identity, &gate, timings).await?),
+        Some(program) => Some(engine(runtime, &manifest, program, policy, &identity, &gate, timings).await?),
         None => None,
     };
     let handles = wasm.as_ref().is_some_and(WasmEngine::has_handlers);
@@ -87,6 +94,7 @@ async fn engine(
     runtime: &Arc<Inner>,
     manifest: &astrid_capsule_manifest::CapsuleManifest,
     program: Program,
+    policy: ManifestSecurityGate,
     identity: &Identity,
     gate: &Gate,
     timings: &mut Timings,
@@ -111,7 +119,6 @@ async fn engine(
 
     let started = Instant::now();
     let tokens = Arc::new(Tokens::new(Cancellation::new()));
-    let policy = Arc::new(ManifestSecurityGate::new(manifest)?);
     let (domains, ready) = DomainKit::new(runtime, manifest, gate, &tokens);
     let idle = CallContext::builder(identity.id.clone())
         .capsule_uuid(identity.uuid)
@@ -121,7 +128,7 @@ async fn engine(
     let engine = WasmEngine::new(Parts {
         template: Template {
             guest,
-            services: runtime.services.with_policy(policy),
+            services: runtime.services.with_policy(Arc::new(policy)),
             domains: Arc::new(domains),
             max_memory_bytes: runtime.config.max_memory_bytes,
             memory: runtime.memory.clone(),

@@ -11,6 +11,7 @@ use std::time::Duration;
 use astrid_event_bus::{AccessPattern, Bus, Charset, Draft, Observer, Payload, Report, Topic};
 use astrid_host_context::{Attribution, HostServices, Principal, Provenance};
 use astrid_host_sys::{LogRouter, SecretStore};
+use astrid_security_gate::Roots;
 use astrid_store_sled::SledStore;
 use wasmtime::component::Linker;
 
@@ -34,6 +35,8 @@ pub struct Runtime(Arc<Inner>);
 pub(crate) struct Inner {
     pub(crate) config: Config,
     pub(crate) home: Home,
+    /// Workspace and home as the gates of all capsules know them.
+    pub(crate) roots: Roots,
     pub(crate) owner: Principal,
     pub(crate) host: WasmHost,
     pub(crate) linker: Linker<HostState>,

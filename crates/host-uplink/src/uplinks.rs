@@ -1,0 +1,152 @@
+//! The endpoints of one capsule's load, shared by all its instances.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use astrid_host_context::Resource;
+use parking_lot::Mutex;
+use tokio::sync::mpsc;
+use tokio::sync::mpsc::error::TrySendError;
+use uuid::Uuid;
+
+use crate::bucket::Bucket;
+use crate::echo::Echoes;
+use crate::inbound::QUEUE;
+use crate::{Error, Inbound, InboundRx, Name, Platform};
+
+/// Endpoints of a capsule, all instances together. The contract's figure: more platforms than any
+/// bridge speaks, few enough for an operator to read.
+pub static UPLINKS: Resource = Resource { name: "uplink.endpoints", default: 32 };
+
+/// Messages a capsule may bring in in a second; twice as many at once. The contract's figure, above
+/// what people write and below what floods a host.
+pub static SENDS_PER_SECOND: Resource = Resource { name: "uplink.sends-per-second", default: 100 };
+
+/// What becomes of the messages that an endpoint brings in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Profile {
+    /// They go to a session of the linked principal, opened if need be.
+    Chat,
+    /// They go to a session that is open already.
+    Interactive,
+    /// The endpoint only sends; what it brings in is dropped.
+    Notify,
+    /// Like chat, with echoes dropped.
+    Bridge,
+}
+
+impl Profile {
+    /// The word of manifest and contract.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Chat => "chat",
+            Self::Interactive => "interactive",
+            Self::Notify => "notify",
+            Self::Bridge => "bridge",
+        }
+    }
+}
+
+/// A registered endpoint. It receives only: nothing is ever sent out through it by the host.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Endpoint {
+    /// What guests know it by.
+    pub id: Uuid,
+    /// What it is called.
+    pub name: Name,
+    /// The outside platform.
+    pub platform: Platform,
+    /// What it is like.
+    pub profile: Profile,
+}
+
+/// The endpoints of one capsule from its load to its unload.
+///
+/// A kernel makes one for each load, gives it to every store of the capsule, and takes the messages
+/// from the [`InboundRx`]. Another capsule's id is not in it, so it looks like any unknown one.
+#[derive(Debug)]
+pub struct Uplinks {
+    slots: Mutex<Slots>,
+    bucket: Mutex<Bucket>,
+    echoes: Mutex<Echoes>,
+    queue: mpsc::Sender<Inbound>,
+}
+
+#[derive(Debug, Default)]
+struct Slots {
+    by_id: HashMap<Uuid, Arc<Endpoint>>,
+    taken: HashSet<(Name, Platform)>,
+}
+
+impl Uplinks {
+    /// No endpoints yet, and the kernel's end of the queue.
+    #[must_use]
+    pub fn new() -> (Arc<Self>, InboundRx) {
+        let (queue, rx) = mpsc::channel(QUEUE);
+        let uplinks =
+            Self { slots: Mutex::default(), bucket: Mutex::default(), echoes: Mutex::default(), queue };
+        (Arc::new(uplinks), InboundRx(rx))
+    }
+
+    /// Every endpoint, in no order.
+    #[must_use]
+    pub fn list(&self) -> Vec<Arc<Endpoint>> {
+        self.slots.lock().by_id.values().cloned().collect()
+    }
+
+    /// Messages that were accepted and wait to be published.
+    #[must_use]
+    pub fn queued(&self) -> usize {
+        self.queue.max_capacity() - self.queue.capacity()
+    }
+
+    /// Remembers for five seconds that `text` went out on a session, so that a bridge's echo of it is
+    /// dropped. Whoever delivers answers of a session to this capsule calls it.
+    pub fn note_outbound(&self, session: &str, text: &str) {
+        self.echoes.lock().note(session, text);
+    }
+
+    pub(crate) fn is_echo(&self, session: &str, text: &str) -> bool {
+        self.echoes.lock().has(session, text)
+    }
+
+    /// Check and insert are one step.
+    pub(crate) fn register(
+        &self,
+        name: Name,
+        platform: Platform,
+        profile: Profile,
+        limit: u64,
+    ) -> Result<Uuid, Error> {
+        let mut slots = self.slots.lock();
+        let key = (name, platform);
+        if slots.taken.contains(&key) {
+            return Err(Error::Duplicate);
+        }
+        if u64::try_from(slots.by_id.len()).is_ok_and(|live| live >= limit) {
+            return Err(Error::TooManyUplinks(limit));
+        }
+        let id = Uuid::new_v4();
+        let (name, platform) = key.clone();
+        slots.taken.insert(key);
+        slots.by_id.insert(id, Arc::new(Endpoint { id, name, platform, profile }));
+        Ok(id)
+    }
+
+    pub(crate) fn get(&self, id: Uuid) -> Option<Arc<Endpoint>> {
+        self.slots.lock().by_id.get(&id).cloned()
+    }
+
+    pub(crate) fn take_turn(&self, per_second: u64) -> Result<(), Error> {
+        if self.bucket.lock().take(per_second) { Ok(()) } else { Err(Error::TooFast(per_second)) }
+    }
+
+    /// A place in the queue, so that what is recorded as accepted is queued.
+    pub(crate) fn place(&self) -> Result<mpsc::Permit<'_, Inbound>, Error> {
+        self.queue.try_reserve().map_err(|error| match error {
+            TrySendError::Full(()) => Error::QueueFull,
+            TrySendError::Closed(()) => Error::Unloaded,
+        })
+    }
+}
