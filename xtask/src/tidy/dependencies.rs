@@ -42,6 +42,7 @@ fn allowed(from: &str, to: &str) -> bool {
     match from {
         "host-context" | "xtask" => false,
         "host-io" | "event-bus" | "capsule-manifest" | "guest" => to == "host-context",
+        "capsule-discovery" | "cron" => to == "capsule-manifest",
         "store-sled" => to == "host-context" || (is_domain(to) && !to.contains("-v")),
         // A later version builds on its own engine, and on what that may name.
         domain if is_domain(domain) => {
@@ -83,6 +84,8 @@ mod tests {
             ("astrid-store-sled", "astrid-host-kv"),
             ("astrid-host-testkit", "astrid-host-kv"),
             ("astrid-capsule", "astrid-capsule-manifest"),
+            ("astrid-capsule-discovery", "astrid-capsule-manifest"),
+            ("astrid-cron", "astrid-capsule-manifest"),
             ("capsule-cli", "astrid-capsule"),
         ] {
             assert!(passes(from, to), "{from} on {to}");
@@ -100,6 +103,8 @@ mod tests {
             ("astrid-event-bus", "astrid-host-io"),
             ("astrid-guest", "astrid-host-io"),
             ("astrid-capsule-manifest", "astrid-guest"),
+            ("astrid-cron", "astrid-host-kv"),
+            ("astrid-capsule-discovery", "astrid-capsule"),
             ("astrid-store-sled", "astrid-capsule"),
             ("astrid-store-sled", "astrid-host-io"),
             ("astrid-capsule", "capsule-cli"),

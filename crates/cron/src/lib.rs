@@ -1,0 +1,1 @@
+//! Fires jobs by cron schedule.
