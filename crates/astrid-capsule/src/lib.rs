@@ -47,6 +47,8 @@ mod engine;
 #[cfg(feature = "runtime")]
 mod error;
 #[cfg(feature = "runtime")]
+mod exempt;
+#[cfg(feature = "runtime")]
 mod gate;
 #[cfg(feature = "runtime")]
 mod home;
@@ -59,17 +61,22 @@ mod runtime;
 #[cfg(feature = "runtime")]
 mod timings;
 #[cfg(feature = "runtime")]
+mod tools;
+#[cfg(feature = "runtime")]
 mod wasm;
 
 #[cfg(feature = "runtime")]
 pub use {
+    astrid_capsule_discovery::{Finding, SearchPath, Severity, Skipped, Trust},
     astrid_host_ipc::RecvIdle,
     cache::Origin,
     capsule::{BoxFuture, Capsule, HandlerResult, Invoker, Readiness, SharedCapsule, State},
     config::{Allocation, Config},
     engine::WasmHost,
     error::{CapsuleError, Code},
+    exempt::Exempt,
     home::Home,
-    runtime::{Runtime, RuntimeBuilder},
+    runtime::{BootError, BootFailure, BootReport, Booted, Runtime, RuntimeBuilder, Schema},
     timings::Timings,
+    tools::ToolDescriptor,
 };

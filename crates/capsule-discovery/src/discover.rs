@@ -117,7 +117,7 @@ impl Search<'_> {
 
     fn skip(&mut self, dir: &Path, reason: Reason) {
         let skipped = Skipped { dir: dir.to_owned(), reason };
-        tracing::warn!("{skipped}");
+        tracing::warn!(target: crate::LOG, "{skipped}");
         self.result.skipped.push(skipped);
     }
 }

@@ -57,5 +57,8 @@ pub use skipped::{Reason, Skipped};
 pub use trust::{Trust, TrustError};
 pub use validate::{Finding, Severity, validate};
 
+/// Target of log lines about what is also answered, for programs that report it themselves.
+const LOG: &str = "astrid.boot";
+
 /// A manifest and the directory it lies in.
 pub type Located = (CapsuleManifest, PathBuf);

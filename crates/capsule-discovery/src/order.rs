@@ -24,7 +24,7 @@ pub struct CycleError {
 pub fn toposort_manifests(list: Vec<Located>) -> Result<Vec<Located>, (CycleError, Vec<Located>)> {
     let graph = Graph::of(&list, true);
     for unmet in &graph.unmet {
-        tracing::warn!("{unmet}");
+        tracing::warn!(target: crate::LOG, "{unmet}");
     }
     let mut sorted = graph.sort();
     if sorted.len() < list.len() {

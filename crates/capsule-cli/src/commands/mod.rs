@@ -5,6 +5,7 @@ mod check;
 mod inspect;
 mod new;
 pub(crate) mod run;
+mod trust;
 
 use std::process::ExitCode;
 
@@ -30,6 +31,7 @@ pub(crate) enum Command {
     Inspect(inspect::Args),
     Check(check::Args),
     Run(Box<run::Args>),
+    Trust(trust::Args),
 }
 
 impl Command {
@@ -41,6 +43,7 @@ impl Command {
             Self::Inspect(args) => inspect::run(&args),
             Self::Check(args) => check::run(&args),
             Self::Run(args) => return run::run(&args),
+            Self::Trust(args) => trust::run(&args),
         }
         .map(|()| ExitCode::SUCCESS)
     }
