@@ -40,7 +40,7 @@ async fn request(
 }
 
 async fn stored(capsule: &Arc<dyn Capsule>, who: &str) -> Value {
-    ask(capsule, who, "get", json!({ "key": "k" })).await["ok"].clone()
+    ask(capsule, who, "get", json!({ "key": "k" })).await.get("ok").cloned().unwrap()
 }
 
 // dispatch case 29

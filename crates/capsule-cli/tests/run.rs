@@ -174,7 +174,8 @@ fn a_directory_of_capsules_is_loaded_in_the_order_of_their_needs() {
         run(place.path(), &["run", "all", "probe", "--home", "home", "--strict", "--call", "probe:echo={}"]);
     let order: Vec<_> =
         ended.stderr.lines().filter_map(|line| line.split_once(" ready ")).map(|(id, _)| id).collect();
-    assert_eq!(order, ["b", "a", "probe"], "{}", ended.stderr);
+    let at = |id: &str| order.iter().position(|one| *one == id).unwrap();
+    assert!(order.len() == 3 && at("b") < at("a"), "{}", ended.stderr);
     ended.good();
 }
 

@@ -145,8 +145,7 @@ fn notice(runtime: &Arc<Inner>, seen: &Seen, reason: &str) {
 }
 
 async fn revive(weak: Weak<Inner>, capsule: Uuid, id: String, reason: String, mut attempts: u32) {
-    loop {
-        let Some(wait) = wait_before(attempts + 1) else { break };
+    while let Some(wait) = wait_before(attempts + 1) {
         tokio::time::sleep(wait).await;
         attempts += 1;
         let Some(runtime) = weak.upgrade() else { return };
