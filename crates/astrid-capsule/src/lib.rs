@@ -7,11 +7,15 @@
 //! With the runtime:
 //!
 //! ```no_run
-//! use astrid_capsule::Runtime;
+//! use astrid_capsule::{Runtime, SearchPath};
 //!
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
 //! let runtime = Runtime::builder().home("/var/lib/capsules").workspace(".").build().await?;
 //! let notes = runtime.load("examples/notes").await?;
+//!
+//! // Or a whole set, in the order of their needs; what is broken is reported and stops nobody.
+//! let report = runtime.boot(&[SearchPath::explicit("capsules")]).await;
+//! report.problems().iter().for_each(|problem| eprintln!("{problem}"));
 //!
 //! let answer = notes.invoke_interceptor("tool_execute_list_notes", "{}".into(), None).await?;
 //! println!("{answer:?}");

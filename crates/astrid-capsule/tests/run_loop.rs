@@ -119,9 +119,9 @@ impl astrid_capsule::Exempt for Everybody {
     }
 }
 
-// engines case 23
+// engines case 23, lifecycle case 28
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_spinning_loop_of_an_exempt_owner_goes_on_and_lets_others_run() {
+async fn a_spinning_loop_of_an_exempt_owner_goes_on_until_the_shutdown() {
     let place = Place::new();
     let config = astrid_capsule::Config {
         allocation: astrid_capsule::Allocation::OnDemand,
@@ -136,7 +136,7 @@ async fn a_spinning_loop_of_an_exempt_owner_goes_on_and_lets_others_run() {
     // Far beyond three windows of 0.2 s.
     tokio::time::sleep(Duration::from_millis(1500)).await;
     assert_eq!(spinner.state(), State::Ready);
-    runtime.shutdown().await;
+    tokio::time::timeout(Duration::from_secs(30), runtime.shutdown()).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

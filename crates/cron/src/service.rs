@@ -53,7 +53,8 @@ impl CronService {
     }
 
     /// The capsule is ready: its declared jobs run from now on, as `owner`, and so do the ones that were scheduled
-    /// before. What it declared at an earlier load and does not now is gone; what was suspended runs again.
+    /// before. What it declared for this owner at an earlier load and does not now is gone; what was suspended runs
+    /// again.
     ///
     /// # Errors
     /// The store could not be read. The declared jobs run nevertheless.
@@ -66,8 +67,7 @@ impl CronService {
         let _turn = self.shared.changes.lock().await;
         let stored = self.shared.store.load(capsule).await;
         let mut table = self.shared.table.lock();
-        table.withdraw(capsule);
-        table.set_ready(capsule);
+        table.renew(capsule, owner);
         for job in declared {
             let generation = table.generation();
             let entry = Entry::declared(job, generation, &*self.shared.clock);

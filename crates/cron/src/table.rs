@@ -28,8 +28,10 @@ impl Table {
         self.ready.contains(capsule)
     }
 
-    pub(crate) fn set_ready(&mut self, capsule: &str) {
+    /// Makes room for the jobs of a capsule that `owner` loaded. What other owners' builds of it declare stays.
+    pub(crate) fn renew(&mut self, capsule: &str, owner: &str) {
         self.ready.insert(capsule.into());
+        self.jobs.retain(|key, job| &*key.capsule != capsule || (job.declared && &*key.principal != owner));
     }
 
     pub(crate) fn withdraw(&mut self, capsule: &str) {

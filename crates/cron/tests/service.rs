@@ -308,6 +308,21 @@ async fn a_reload_keeps_scheduled_jobs_and_reads_declared_ones_anew() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_two_owners_builds_of_a_capsule_declare_runs_side_by_side() {
+    let cron = service(&Hands::at("2026-11-21T10:07:00Z"), &Actions::default());
+    let names = || -> Vec<String> {
+        cron.list("c", "x").iter().map(|job| format!("{} {}", job.key.principal, job.key.name)).collect()
+    };
+    cron.activate("c", "alice", &declared("[[cron]]\nname = \"a\"\nschedule = \"@daily\"\n")).await.unwrap();
+    cron.activate("c", "bob", &declared("[[cron]]\nname = \"b\"\nschedule = \"@daily\"\n")).await.unwrap();
+    assert_eq!(names(), ["alice a", "bob b"]);
+    cron.activate("c", "alice", &[]).await.unwrap();
+    assert_eq!(names(), ["bob b"]);
+    cron.deactivate("c");
+    assert!(names().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
 async fn ten_failures_in_a_row_suspend_a_job_until_its_capsule_is_loaded_again() {
     let hands = Hands::at("2026-11-21T10:07:00Z");
     let actions = Actions { outcome: Some(Outcome::Failed("no".to_owned())), ..Actions::default() };

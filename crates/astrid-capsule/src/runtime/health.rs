@@ -59,6 +59,11 @@ impl Health {
         }
     }
 
+    /// True once the runtime was booted, and until it shuts down.
+    pub(super) fn is_watching(&self) -> bool {
+        self.task.lock().is_some()
+    }
+
     /// Ends every attempt: the runtime shuts down.
     pub(super) fn stop(&self) {
         if let Some(task) = self.task.lock().take() {

@@ -1,5 +1,6 @@
 //! The runtime: what a process that runs capsules holds.
 
+mod agent_loop;
 mod boot;
 mod builder;
 mod events;
@@ -23,6 +24,7 @@ use astrid_host_context::{Attribution, HostServices, Principal, Provenance};
 use astrid_host_ipc::ReservedTopics;
 use astrid_host_sys::{LogRouter, SecretStore};
 use astrid_store_sled::SledStore;
+use futures_util::future::join_all;
 use parking_lot::Mutex;
 use tokio::task::AbortHandle;
 use wasmtime::component::Linker;
@@ -42,6 +44,10 @@ pub use schema::Schema;
 
 /// How long a publication of the host waits for room at handlers (ipc chapter §1.1).
 const PUBLISH_WAIT: Duration = Duration::from_secs(1);
+
+/// How long unloading one after the other may take at shutdown; what is left then is unloaded at once, so that the
+/// whole stays below the half minute of lifecycle chapter §9.
+const ORDERLY: Duration = Duration::from_secs(20);
 
 /// How long handlers may take to hear of a shutdown.
 const FAREWELL: Duration = Duration::from_millis(500);
@@ -128,6 +134,11 @@ impl Runtime {
         let capsule = load::load(&self.0, dir.as_ref(), owner).await?;
         jobs::started(&self.0, &*capsule).await;
         events::lifecycle(&self.0.bus, "capsule_loaded", &[("capsule_id", capsule.id().into())]);
+        // Before the boot nobody has been told anything that could be out of date.
+        if self.0.health.is_watching() {
+            capsule.discover_tools().await;
+            events::capsules_loaded(&self.0);
+        }
         Ok(capsule)
     }
 
@@ -166,6 +177,9 @@ impl Runtime {
             result = entry.capsule.unload().await.and(result);
         }
         events::lifecycle(&self.0.bus, "capsule_unloaded", &[("capsule_id", id.into())]);
+        if self.0.health.is_watching() {
+            events::capsules_loaded(&self.0);
+        }
         result
     }
 
@@ -174,6 +188,13 @@ impl Runtime {
     pub fn findings(&self) -> Vec<Finding> {
         let snapshot = self.0.registry.snapshot();
         validate(snapshot.all().iter().map(|seen| seen.capsule.manifest()))
+    }
+
+    /// What the loaded capsules lack to be an agent that hears a user and answers; nothing if they are one.
+    #[must_use]
+    pub fn agent_loop_lacks(&self) -> Vec<String> {
+        let snapshot = self.0.registry.snapshot();
+        agent_loop::missing(snapshot.all().iter().map(|seen| seen.capsule.manifest()))
     }
 
     /// What the payload of a topic pattern looks like, as the loaded manifests say.
@@ -271,7 +292,8 @@ impl Runtime {
         self.0.memory.denied.load(std::sync::atomic::Ordering::Relaxed)
     }
 
-    /// Unloads every capsule, the last loaded first, and waits until everything accepted is on disk.
+    /// Tells handlers, stops cron and restarts, unloads every capsule, the last loaded first, and waits
+    /// until everything accepted is on disk.
     pub async fn shutdown(&self) {
         events::lifecycle(&self.0.bus, "kernel_shutdown", &[]);
         if !self.settle(FAREWELL).await {
@@ -279,15 +301,26 @@ impl Runtime {
         }
         self.0.tasks.lock().drain(..).for_each(|task| task.abort());
         self.0.health.stop();
-        for capsule in self.capsules().into_iter().rev() {
-            // A capsule that somebody else unloads at the same time is unloaded.
-            if let Err(error) = self.unload(capsule.id()).await {
-                tracing::debug!(%error, "unloading at shutdown");
+        let in_order = async {
+            for capsule in self.capsules().into_iter().rev() {
+                self.unload_at_shutdown(capsule.id()).await;
             }
+        };
+        if tokio::time::timeout(ORDERLY, in_order).await.is_err() {
+            let rest = self.capsules();
+            tracing::warn!("{} capsules are left and are unloaded at once", rest.len());
+            join_all(rest.iter().map(|capsule| self.unload_at_shutdown(capsule.id()))).await;
         }
         self.0.cache.finish().await;
         self.0.logs.flush().await;
         self.0.store.close().await;
+    }
+
+    async fn unload_at_shutdown(&self, id: &str) {
+        // A capsule that somebody else unloads at the same time is unloaded.
+        if let Err(error) = self.unload(id).await {
+            tracing::debug!(%error, "unloading at shutdown");
+        }
     }
 }
 

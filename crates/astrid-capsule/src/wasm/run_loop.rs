@@ -211,3 +211,37 @@ fn window(timeout: Duration) -> u32 {
     let ticks = timeout.as_millis() / TICK.as_millis();
     u32::try_from(ticks).unwrap_or(MAX_WINDOW).clamp(1, MAX_WINDOW)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn judge(workers: usize, is_ready: bool, has_handlers: bool) -> Judge {
+        let (_, ready) = watch::channel(is_ready);
+        let status = Arc::new(watch::Sender::new(Status::Running));
+        Judge { left: Arc::new(Mutex::new(workers)), status, ready, has_handlers }
+    }
+
+    // engines chapter §5
+    #[test]
+    fn a_loop_may_end_after_its_signal_in_a_capsule_that_has_handlers_and_nowhere_else() {
+        for (is_ready, has_handlers, fails) in
+            [(true, true, false), (true, false, true), (false, true, true), (false, false, true)]
+        {
+            let judge = judge(1, is_ready, has_handlers);
+            assert_eq!(judge.ended(End::Returned).is_some(), fails, "{is_ready} {has_handlers}");
+            let expected = if fails { Status::Failed(EXITED.to_owned()) } else { Status::Ended };
+            assert_eq!(*judge.status.borrow(), expected);
+        }
+    }
+
+    #[test]
+    fn the_first_worker_that_fails_speaks_for_all_and_one_that_returns_for_none() {
+        let judge = judge(3, true, false);
+        assert_eq!(judge.ended(End::Returned), None);
+        assert_eq!(*judge.status.borrow(), Status::Running);
+        assert_eq!(judge.ended(End::Failed("trap".to_owned())), Some("trap".to_owned()));
+        judge.ended(End::Returned);
+        assert_eq!(*judge.status.borrow(), Status::Failed("trap".to_owned()));
+    }
+}

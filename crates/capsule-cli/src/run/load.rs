@@ -7,7 +7,7 @@ use astrid_capsule::{Capsule, Config, Origin, Readiness, Runtime, SearchPath, Se
 use astrid_capsule_manifest::MANIFEST_FILE;
 
 use crate::commands::run::Args;
-use crate::error::CliError;
+use crate::error::{CliError, one_line};
 use crate::progress::{Line, Progress};
 use crate::{build, output};
 
@@ -55,7 +55,8 @@ pub(crate) async fn capsules(args: &Args, runtime: &Runtime) -> Result<(), CliEr
     problems.iter().for_each(output::errors);
     let skipped = report.skipped.iter().map(ToString::to_string).filter(|text| !was_said(&problems, text));
     let findings = report.findings.iter().filter(|one| one.severity() == Severity::Warning);
-    skipped.chain(findings.map(ToString::to_string)).for_each(output::warning);
+    let warnings = skipped.chain(findings.map(ToString::to_string));
+    warnings.for_each(|text| output::warning(one_line(&text)));
     Ok(())
 }
 
@@ -72,7 +73,7 @@ fn holds_capsules(dir: &Path) -> Result<(), CliError> {
 }
 
 fn was_said(problems: &[CliError], text: &str) -> bool {
-    let line = crate::error::one_line(text);
+    let line = one_line(text);
     problems.iter().any(|problem| problem.lines().contains(&line))
 }
 
