@@ -10,7 +10,7 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use astrid_capsule::{Config, Invoker, Runtime};
+use astrid_capsule::{Config, Invoker, Runtime, SearchPath};
 use wasmtime::component::{Component, Linker, TypedFunc};
 use wasmtime::{Engine, Store};
 
@@ -25,6 +25,7 @@ fn main() {
         let guest = astrid_host_testkit::guest("probe").unwrap();
         let dir = capsule_dir(place.path(), &guest);
         start(place.path(), &dir, guest.len()).await;
+        boot(place.path(), &guest).await;
         handler(place.path(), &dir, &guest).await;
         density(place.path(), &dir).await;
     });
@@ -72,6 +73,39 @@ async fn start(place: &Path, dir: &Path, size: usize) {
         ms(phases.link),
         ms(phases.instantiate)
     );
+}
+
+/// Twenty capsules of twenty components, from the compile cache; bound: 150 ms.
+async fn boot(place: &Path, guest: &[u8]) {
+    const CAPSULES: u8 = 20;
+    let all = place.join("capsules");
+    for n in 0..CAPSULES {
+        let dir = all.join(format!("c{n:02}"));
+        std::fs::create_dir_all(&dir).unwrap();
+        // A custom section makes each component another one.
+        let component = [guest, &[0, 2, 1, n]].concat();
+        let needs =
+            if n > 0 { format!("[imports]\n\"bench:c{:02}\" = \"^1\"\n", n / 2) } else { String::new() };
+        let manifest = format!(
+            "[package]\nname = \"c{n:02}\"\nversion = \"1.0.0\"\n[[component]]\nfile = \"c.wasm\"\n{needs}[exports]\n\"bench:c{n:02}\" = \"1.0.0\"\n[subscribe]\n\"bench.v1.c{n:02}\" = {{ wit = \"opaque\", handler = \"noop\" }}\n"
+        );
+        std::fs::write(dir.join("Capsule.toml"), manifest).unwrap();
+        std::fs::write(dir.join("c.wasm"), &component).unwrap();
+        let meta = format!("{{\"wasm_hash\":\"{}\"}}", blake3::hash(&component).to_hex());
+        std::fs::write(dir.join("meta.json"), meta).unwrap();
+    }
+    let mut took = Vec::new();
+    for _ in 0..SAMPLES {
+        let runtime = runtime(place, Config::default()).await;
+        let report = runtime.boot(&[SearchPath::explicit(&all)]).await;
+        assert_eq!(report.loaded.len(), usize::from(CAPSULES), "{:?}", report.problems());
+        took.push(report.took);
+        runtime.shutdown().await;
+    }
+    let cold = took.remove(0);
+    println!("boot of {CAPSULES} capsules, five levels deep");
+    println!("  cold (compiles)        {:>9.2} ms", ms(cold));
+    println!("  from cache, median     {:>9.2} ms   bound 150", ms(median(took)));
 }
 
 async fn handler(place: &Path, dir: &Path, guest: &[u8]) {

@@ -10,7 +10,7 @@ use astrid_host_context::{Attribution, Caller, Principal, Provenance, Trail};
 use bytes::Bytes;
 use uuid::Uuid;
 
-use crate::{CapsuleError, Timings};
+use crate::{CapsuleError, Timings, ToolDescriptor};
 
 /// A future that object-safe traits return.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -109,6 +109,23 @@ pub trait Capsule: Send + Sync {
         payload: Bytes,
         caller: Option<Invoker>,
     ) -> BoxFuture<'a, Result<HandlerResult, CapsuleError>>;
+
+    /// Calls an action that a schedule names, whether or not a binding names it too.
+    ///
+    /// # Errors
+    /// [`crate::Code::NotReady`] outside [`State::Ready`]; [`crate::Code::NotSupported`] of a capsule without handlers.
+    fn run_job<'a>(
+        &'a self,
+        action: &'a str,
+        payload: Bytes,
+        caller: Option<Invoker>,
+    ) -> BoxFuture<'a, Result<HandlerResult, CapsuleError>>;
+
+    /// The tools it described when it was booted; `None` if nobody asked it, or it does not know the question.
+    fn tools(&self) -> Option<Vec<ToolDescriptor>>;
+
+    /// Asks the capsule for its tools, and remembers what it says for [`Capsule::tools`].
+    fn discover_tools(&self) -> BoxFuture<'_, ()>;
 
     /// Starts what runs by itself: the run loop, if there is one.
     fn activate(&self);

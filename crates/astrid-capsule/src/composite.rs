@@ -10,10 +10,12 @@ use uuid::Uuid;
 
 use crate::capsule::BoxFuture;
 use crate::wasm::WasmEngine;
-use crate::{Capsule, CapsuleError, Code, HandlerResult, Invoker, Readiness, State, Timings};
+use crate::{
+    Capsule, CapsuleError, Code, HandlerResult, Invoker, Readiness, State, Timings, ToolDescriptor, tools,
+};
 
 /// Action every SDK guest with tools understands, whether or not its manifest binds it.
-const DESCRIBE: &str = "tool_describe";
+const DESCRIBE: &str = tools::DESCRIBE;
 
 /// Everything one capsule consists of. A capsule without a component has no program and no handlers.
 pub(crate) struct CompositeCapsule {
@@ -22,6 +24,7 @@ pub(crate) struct CompositeCapsule {
     pub(crate) wasm: Option<WasmEngine>,
     pub(crate) timings: Timings,
     pub(crate) state: Mutex<State>,
+    pub(crate) tools: Mutex<Option<Vec<ToolDescriptor>>>,
 }
 
 impl CompositeCapsule {
@@ -91,6 +94,36 @@ impl Capsule for CompositeCapsule {
         caller: Option<Invoker>,
     ) -> BoxFuture<'a, Result<HandlerResult, CapsuleError>> {
         Box::pin(self.invoke(action, payload, caller))
+    }
+
+    fn run_job<'a>(
+        &'a self,
+        action: &'a str,
+        payload: Bytes,
+        caller: Option<Invoker>,
+    ) -> BoxFuture<'a, Result<HandlerResult, CapsuleError>> {
+        Box::pin(async move {
+            if *self.state.lock() != State::Ready {
+                return Err(self.refused(Code::NotReady, "is not ready"));
+            }
+            match &self.wasm {
+                Some(wasm) if wasm.has_handlers() => {
+                    Ok(wasm.invoke_interceptor(action, &payload, caller).await)
+                }
+                _ => Err(self.refused(Code::NotSupported, "has no handlers")),
+            }
+        })
+    }
+
+    fn tools(&self) -> Option<Vec<ToolDescriptor>> {
+        self.tools.lock().clone()
+    }
+
+    fn discover_tools(&self) -> BoxFuture<'_, ()> {
+        Box::pin(async move {
+            let described = tools::describe(self).await;
+            *self.tools.lock() = described;
+        })
     }
 
     fn activate(&self) {

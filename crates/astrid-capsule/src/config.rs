@@ -34,8 +34,10 @@ pub struct Config {
     pub fuel_per_invocation: u64,
     /// Fuel one principal may burn in a second over all capsules; beyond it calls are paced.
     pub fuel_per_second: u64,
-    /// How long a run loop may take to signal that it is ready before its dependents start anyway.
+    /// How long a run loop may take to signal that it is ready before boot goes on without it.
     pub ready_timeout: Duration,
+    /// How long one capsule may take to load before boot goes on without it.
+    pub load_timeout: Duration,
     /// Loads components that carry no recorded hash. For development only.
     pub allow_unverified: bool,
     /// What `recv` answers when nothing came.
@@ -53,7 +55,8 @@ impl Default for Config {
             invocation_timeout: Duration::from_secs(300),
             fuel_per_invocation: 10_000_000_000,
             fuel_per_second: 2_000_000_000,
-            ready_timeout: Duration::from_secs(30),
+            ready_timeout: Duration::from_millis(500),
+            load_timeout: Duration::from_secs(120),
             allow_unverified: false,
             recv_idle: RecvIdle::default(),
         }

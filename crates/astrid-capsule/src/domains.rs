@@ -6,7 +6,7 @@ use astrid_capsule_manifest::{CapsuleManifest, EnvDefault, EnvKind};
 use astrid_event_bus::{Bus, Gate, Message};
 use astrid_host_context::{CallContext, CapsuleId, Principal};
 use astrid_host_io::IoCtx;
-use astrid_host_ipc::{ContextResolver, Handler, IpcCtx, RecvIdle};
+use astrid_host_ipc::{ContextResolver, Handler, IpcCtx, RecvIdle, ReservedTopics};
 use astrid_host_kv::KvCtx;
 use astrid_host_sys::SysCtx;
 use tokio::sync::watch;
@@ -30,6 +30,7 @@ pub(crate) struct DomainKit {
     gate: Gate,
     handlers: Vec<Handler>,
     recv_idle: RecvIdle,
+    reserved: Arc<ReservedTopics>,
     contexts: Arc<Contexts>,
 }
 
@@ -53,6 +54,7 @@ impl DomainKit {
             gate: gate.clone(),
             handlers: handlers.collect(),
             recv_idle: runtime.config.recv_idle,
+            reserved: runtime.reserved.clone(),
             contexts: Arc::new(Contexts(tokens.clone())),
         };
         (kit, signalled)
@@ -64,6 +66,7 @@ impl DomainKit {
             .gate(self.gate.clone())
             .handlers(self.handlers.clone())
             .recv_idle(self.recv_idle)
+            .reserved(self.reserved.clone())
             .resolver(self.contexts.clone());
         Domains { io: IoCtx::new(), sys: self.sys.for_new_store(), kv: self.kv.clone(), ipc: ipc.build() }
     }

@@ -7,11 +7,15 @@
 //! With the runtime:
 //!
 //! ```no_run
-//! use astrid_capsule::Runtime;
+//! use astrid_capsule::{Runtime, SearchPath};
 //!
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
 //! let runtime = Runtime::builder().home("/var/lib/capsules").workspace(".").build().await?;
 //! let notes = runtime.load("examples/notes").await?;
+//!
+//! // Or a whole set, in the order of their needs; what is broken is reported and stops nobody.
+//! let report = runtime.boot(&[SearchPath::explicit("capsules")]).await;
+//! report.problems().iter().for_each(|problem| eprintln!("{problem}"));
 //!
 //! let answer = notes.invoke_interceptor("tool_execute_list_notes", "{}".into(), None).await?;
 //! println!("{answer:?}");
@@ -47,6 +51,8 @@ mod engine;
 #[cfg(feature = "runtime")]
 mod error;
 #[cfg(feature = "runtime")]
+mod exempt;
+#[cfg(feature = "runtime")]
 mod gate;
 #[cfg(feature = "runtime")]
 mod home;
@@ -59,17 +65,22 @@ mod runtime;
 #[cfg(feature = "runtime")]
 mod timings;
 #[cfg(feature = "runtime")]
+mod tools;
+#[cfg(feature = "runtime")]
 mod wasm;
 
 #[cfg(feature = "runtime")]
 pub use {
+    astrid_capsule_discovery::{Finding, SearchPath, Severity, Skipped, Trust},
     astrid_host_ipc::RecvIdle,
     cache::Origin,
     capsule::{BoxFuture, Capsule, HandlerResult, Invoker, Readiness, SharedCapsule, State},
     config::{Allocation, Config},
     engine::WasmHost,
     error::{CapsuleError, Code},
+    exempt::Exempt,
     home::Home,
-    runtime::{Runtime, RuntimeBuilder},
+    runtime::{BootError, BootFailure, BootReport, Booted, Runtime, RuntimeBuilder, Schema},
     timings::Timings,
+    tools::ToolDescriptor,
 };

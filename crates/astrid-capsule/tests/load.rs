@@ -153,7 +153,7 @@ async fn a_second_capsule_of_one_id_is_refused_and_the_first_goes_on() {
     let dir = place.probe("probe");
     let first = runtime.load(&dir).await.unwrap();
     let (_, text) = refusal(&runtime, &dir).await;
-    assert!(text.contains("already loaded"), "{text}");
+    assert!(text.contains("already registered: probe"), "{text}");
     assert_eq!(first.state(), State::Ready);
 }
 

@@ -110,3 +110,57 @@ async fn a_run_that_returns_without_a_host_call_was_a_placeholder() {
     assert_eq!(capsule.wait_ready(Duration::from_secs(30)).await, Readiness::Ready);
     assert_eq!(capsule.state(), State::Ready);
 }
+
+struct Everybody;
+
+impl astrid_capsule::Exempt for Everybody {
+    fn is_exempt(&self, owner: &astrid_host_context::Principal) -> bool {
+        owner.as_str() == "default"
+    }
+}
+
+// engines case 23, lifecycle case 28
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_spinning_loop_of_an_exempt_owner_goes_on_until_the_shutdown() {
+    let place = Place::new();
+    let config = astrid_capsule::Config {
+        allocation: astrid_capsule::Allocation::OnDemand,
+        invocation_timeout: Duration::from_millis(200),
+        ..astrid_capsule::Config::default()
+    };
+    let builder = Runtime::builder().home(place.home()).workspace(place.path(".")).config(config);
+    let runtime = builder.exempt(Arc::new(Everybody)).build().await.unwrap();
+    let manifest = "[env.mode]\ndefault = \"spin\"\n";
+    let spinner = runtime.load(place.capsule("spinner", &guest("looper"), manifest)).await.unwrap();
+    assert_eq!(spinner.wait_ready(Duration::from_secs(30)).await, Readiness::Ready);
+    // Far beyond three windows of 0.2 s.
+    tokio::time::sleep(Duration::from_millis(1500)).await;
+    assert_eq!(spinner.state(), State::Ready);
+    tokio::time::timeout(Duration::from_secs(30), runtime.shutdown()).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn workers_of_a_listener_each_run_the_loop() {
+    let place = Place::new();
+    let runtime = place.runtime().await;
+    let manifest = "[capabilities]\nnet_bind = [\"127.0.0.1:*\"]\nbind_workers = 3\n[publish]\n\"looper.v1.answer\" = \"opaque\"\n[subscribe]\n\"looper.v1.ask\" = \"opaque\"\n";
+    let capsule = runtime.load(place.capsule("looper", &guest("looper"), manifest)).await.unwrap();
+    assert_eq!(capsule.wait_ready(Duration::from_secs(30)).await, Readiness::Ready);
+    let mut answers = runtime.observe("looper.v1.answer").unwrap();
+    // The first signal counts, so the other two may not listen yet: asked until all three answer one question.
+    let answered = async {
+        for n in 0.. {
+            runtime.publish("looper.v1.ask", n.to_string(), Some("default")).await.unwrap();
+            let mut times = 0;
+            while let Ok(Ok(_)) = tokio::time::timeout(Duration::from_millis(200), answers.recv()).await {
+                times += 1;
+            }
+            assert!(times <= 3, "{times}");
+            if times == 3 {
+                return;
+            }
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), answered).await.unwrap();
+    runtime.shutdown().await;
+}

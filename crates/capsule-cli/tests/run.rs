@@ -121,3 +121,60 @@ fn a_store_of_an_unknown_format_is_refused_and_left_alone() {
     place.run(&["--call", "probe:echo={}"]).refused(1, &["format", "from the future"]);
     assert_eq!(std::fs::read_to_string(format).unwrap(), "from the future\n");
 }
+
+/// A manifest without a component.
+fn plain(dir: &Path, id: &str, rest: &str) {
+    let text = format!(
+        "[package]\nname = \"{id}\"\nversion = \"1.0.0\"\n[[skill]]\nname = \"s\"\ndescription = \"d\"\nfile = \"s.md\"\n{rest}"
+    );
+    std::fs::create_dir_all(dir).unwrap();
+    std::fs::write(dir.join("Capsule.toml"), text).unwrap();
+}
+
+#[test]
+fn a_directory_of_capsules_is_loaded_in_the_order_of_their_needs() {
+    let place = Place::new();
+    let all = place.path().join("all");
+    plain(&all.join("a"), "a", "[imports]\n\"x:y\" = \"^1\"\n");
+    plain(&all.join("b"), "b", "[exports]\n\"x:y\" = \"1.0.0\"\n");
+    let ended =
+        run(place.path(), &["run", "all", "probe", "--home", "home", "--strict", "--call", "probe:echo={}"]);
+    let order: Vec<_> =
+        ended.stderr.lines().filter_map(|line| line.split_once(" ready ")).map(|(id, _)| id).collect();
+    let at = |id: &str| order.iter().position(|one| *one == id).unwrap();
+    assert!(order.len() == 3 && at("b") < at("a"), "{}", ended.stderr);
+    ended.good();
+}
+
+#[test]
+fn a_broken_capsule_is_named_and_the_others_run_unless_the_start_is_strict() {
+    let place = Place::new();
+    let broken = place.path().join("broken");
+    std::fs::create_dir(&broken).unwrap();
+    std::fs::copy(place.path().join("probe/Capsule.toml"), broken.join("Capsule.toml")).unwrap();
+    let text = std::fs::read_to_string(broken.join("Capsule.toml")).unwrap();
+    std::fs::write(broken.join("Capsule.toml"), text.replace("name = \"probe\"", "name = \"broken\""))
+        .unwrap();
+    plain(&place.path().join("lacking"), "lacking", "[imports]\n\"x:y\" = \"^1\"\n");
+    let args = ["run", "broken", "lacking", "probe", "--home", "home", "--call", "probe:echo={}"];
+    let ended = run(place.path(), &args);
+    for said in
+        ["error: capsule 'broken': component broken/probe.wasm", "error: missing-import: capsule 'lacking'"]
+    {
+        assert!(ended.stderr.contains(said), "{}", ended.stderr);
+    }
+    assert_eq!(ended.good(), "{}\n");
+    let strict = run(place.path(), &[&args[..], &["--strict"]].concat());
+    assert_eq!((strict.code, strict.stdout.as_str()), (Some(1), ""));
+    assert!(strict.stderr.contains("'broken'") && strict.stderr.contains("x:y"), "{}", strict.stderr);
+}
+
+#[test]
+fn trusting_a_capsule_is_remembered_in_the_home_and_says_what() {
+    let place = Place::new();
+    let said = run(place.path(), &["trust", "probe", "--home", "home"]).good();
+    assert!(said.contains("/probe is trusted"), "{said}");
+    let file = std::fs::read_to_string(place.home().join("etc/trusted-capsules.json")).unwrap();
+    assert!(file.contains("/probe\"") && file.contains("manifest_hash"), "{file}");
+    run(place.path(), &["trust", "gone", "--home", "home"]).refused(1, &["gone/Capsule.toml"]);
+}

@@ -43,6 +43,7 @@ fn allowed(from: &str, to: &str) -> bool {
         "host-context" | "xtask" => false,
         "host-io" | "event-bus" | "capsule-manifest" | "guest" => to == "host-context",
         "security-gate" => ["host-context", "capsule-manifest"].contains(&to),
+        "capsule-discovery" | "cron" => to == "capsule-manifest",
         "store-sled" => to == "host-context" || (is_domain(to) && !to.contains("-v")),
         // A later version builds on its own engine, and on what that may name.
         domain if is_domain(domain) => {
@@ -85,6 +86,8 @@ mod tests {
             ("astrid-host-testkit", "astrid-host-kv"),
             ("astrid-security-gate", "astrid-capsule-manifest"),
             ("astrid-capsule", "astrid-capsule-manifest"),
+            ("astrid-capsule-discovery", "astrid-capsule-manifest"),
+            ("astrid-cron", "astrid-capsule-manifest"),
             ("capsule-cli", "astrid-capsule"),
         ] {
             assert!(passes(from, to), "{from} on {to}");
@@ -102,6 +105,8 @@ mod tests {
             ("astrid-event-bus", "astrid-host-io"),
             ("astrid-guest", "astrid-host-io"),
             ("astrid-capsule-manifest", "astrid-guest"),
+            ("astrid-cron", "astrid-host-kv"),
+            ("astrid-capsule-discovery", "astrid-capsule"),
             ("astrid-store-sled", "astrid-capsule"),
             ("astrid-security-gate", "astrid-host-ipc"),
             ("astrid-host-kv", "astrid-security-gate"),

@@ -53,6 +53,11 @@ impl Lanes {
         gone.iter().for_each(|lane| lane.clear());
     }
 
+    /// True while no queue of a capsule holds anything.
+    pub(super) fn is_idle(&self, capsule: Uuid) -> bool {
+        self.0.lock().lanes.iter().filter(|((of, _), _)| *of == capsule).all(|(_, lane)| lane.is_idle())
+    }
+
     #[cfg(test)]
     pub(super) fn len(&self) -> usize {
         self.0.lock().lanes.len()

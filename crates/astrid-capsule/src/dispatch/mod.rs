@@ -6,6 +6,7 @@
 
 mod busy;
 mod chain;
+mod direct;
 mod lane;
 mod lanes;
 mod waits;
@@ -14,7 +15,7 @@ mod waits;
 mod tests;
 
 use std::collections::HashMap;
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, OnceLock, Weak};
 
 use astrid_event_bus::{Assignment, Binding, Draft, InterceptorSink, Message, NoSlot, Reserving, Slot};
 use astrid_host_context::Principal;
@@ -22,6 +23,7 @@ use parking_lot::RwLock;
 use uuid::Uuid;
 
 use crate::Capsule;
+use crate::runtime::registry::Registry;
 use busy::Busy;
 use chain::Link;
 use lane::Lane;
@@ -35,6 +37,8 @@ pub(crate) struct Dispatcher {
     capsules: RwLock<HashMap<Uuid, Weak<dyn Capsule>>>,
     waits: Arc<Waits>,
     busy: Busy,
+    /// Who reaches which build, where several of one name are loaded.
+    views: OnceLock<Weak<Registry>>,
 }
 
 /// A reserved place, with the queue it is in.
@@ -47,6 +51,12 @@ impl Dispatcher {
     /// Makes a capsule's handlers reachable; its bindings go on the bus separately.
     pub(crate) fn add(&self, capsule: &Arc<dyn Capsule>) {
         self.capsules.write().insert(capsule.source_uuid(), Arc::downgrade(capsule));
+    }
+
+    /// Lets views decide who reaches which build of a capsule.
+    pub(crate) fn follow(&self, views: &Arc<Registry>) {
+        // A second runtime with the same dispatcher cannot be: each makes its own.
+        let _ = self.views.set(Arc::downgrade(views));
     }
 
     /// Forgets a capsule and what is queued for it.
@@ -64,7 +74,12 @@ impl Dispatcher {
         if !self.capsules.read().contains_key(&binding.capsule_uuid) {
             return Err(NoSlot::Gone);
         }
-        let key = (binding.capsule_uuid, draft.authority().cloned());
+        let uuid = binding.capsule_uuid;
+        let views = self.views.get().and_then(Weak::upgrade);
+        if views.is_some_and(|views| !views.snapshot().sees(draft.authority(), uuid)) {
+            return Err(NoSlot::Gone);
+        }
+        let key = (uuid, draft.authority().cloned());
         let lane = self.lanes.get(key.clone());
         Ok((key, lane))
     }

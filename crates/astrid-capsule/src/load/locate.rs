@@ -39,6 +39,13 @@ pub(super) fn read_meta(dir: &Path) -> Result<Meta, CapsuleError> {
     })
 }
 
+/// All of `meta.json`, for reporting; `{}` if there is none that can be read.
+pub(super) fn read_meta_object(dir: &Path) -> serde_json::Value {
+    let read = read_bounded(&dir.join("meta.json"), MAX_META).ok();
+    let object = read.and_then(|bytes| serde_json::from_slice::<serde_json::Map<_, _>>(&bytes).ok());
+    object.unwrap_or_default().into()
+}
+
 /// Reads the component named by the manifest, or the copy of the content store.
 pub(super) fn read_component(
     dir: &Path,

@@ -3,7 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use astrid_capsule_discovery::Fingerprint;
 use astrid_capsule_manifest::CapsuleManifest;
+use serde_json::Value;
 
 use super::{integrity, locate};
 use crate::{CapsuleError, Code, Home};
@@ -14,6 +16,10 @@ pub(crate) struct Source {
     pub(crate) manifest: CapsuleManifest,
     /// The program, if the capsule has one: its bytes are the ones that were hashed.
     pub(crate) program: Option<Program>,
+    /// What `meta.json` says, for those who ask what is installed.
+    pub(crate) meta: Value,
+    /// What was approved, for a capsule that came with a workspace.
+    pub(crate) approved: Option<Fingerprint>,
 }
 
 /// The bytes of an executable component.
@@ -31,10 +37,30 @@ impl Source {
         for warning in warnings {
             tracing::warn!(capsule = %manifest.package.name, "{warning}");
         }
+        Self::with_manifest(dir, manifest, None, home, allow_unverified)
+    }
+
+    /// Reads the component of a capsule whose manifest was read before, and maybe approved with it.
+    pub(crate) fn with_manifest(
+        dir: &Path,
+        manifest: CapsuleManifest,
+        approved: Option<Fingerprint>,
+        home: &Home,
+        allow_unverified: bool,
+    ) -> Result<Self, CapsuleError> {
         let id = manifest.package.name.clone();
         let program =
             program(dir, &manifest, home, allow_unverified).map_err(|error| error.in_capsule(&id))?;
-        Ok(Self { dir: dir.to_owned(), manifest, program })
+        if let (Some(approved), Some(program)) = (&approved, &program) {
+            let actual = program.hash.to_hex();
+            if !approved.wasm_hashes.iter().any(|hash| hash == actual.as_str()) {
+                let problem =
+                    "the component changed since it was approved; approve it again with `capsule trust`";
+                return Err(CapsuleError::of(&id, Code::Integrity, problem));
+            }
+        }
+        let meta = locate::read_meta_object(dir);
+        Ok(Self { dir: dir.to_owned(), manifest, program, meta, approved })
     }
 }
 

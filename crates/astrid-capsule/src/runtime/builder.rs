@@ -3,19 +3,27 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use astrid_event_bus::Bus;
+use astrid_cron::{CronService, SystemClock};
+use astrid_event_bus::{Bus, Topic};
 use astrid_host_context::{AuditSink, Budgets, DenyAll, HostServices, JsonLines, Principal};
+use astrid_host_ipc::ReservedTopics;
 use astrid_host_sys::{FileSecrets, LogRouter, LogSettings};
 use astrid_security_gate::Roots;
 use astrid_store_sled::{Options as StoreOptions, SledStore};
+use parking_lot::Mutex;
 use wasmtime::component::Linker;
 
+use super::health::Health;
+use super::job_store::KvJobs;
+use super::jobs::{self, Actions};
+use super::registry::Registry;
 use super::{Inner, Runtime};
 use crate::cache::CompileCache;
 use crate::cpu::FuelBudget;
 use crate::dispatch::Dispatcher;
 use crate::engine::WasmHost;
-use crate::{CapsuleError, Config, Home, Kernel};
+use crate::exempt::Nobody;
+use crate::{CapsuleError, Config, Exempt, Home, Kernel};
 
 /// The principal that owns what this host runs unless the embedder names another (principals chapter §1).
 const DEFAULT_OWNER: &str = "default";
@@ -31,6 +39,7 @@ pub struct RuntimeBuilder {
     owner: Option<String>,
     config: Config,
     audit: Option<Arc<dyn AuditSink>>,
+    exempt: Option<Arc<dyn Exempt>>,
 }
 
 impl RuntimeBuilder {
@@ -69,6 +78,13 @@ impl RuntimeBuilder {
         self
     }
 
+    /// Says whose run loops are not bound to CPU windows. Default: nobody's.
+    #[must_use]
+    pub fn exempt(mut self, exempt: Arc<dyn Exempt>) -> Self {
+        self.exempt = Some(exempt);
+        self
+    }
+
     /// Opens home and store and starts the engine.
     ///
     /// # Errors
@@ -76,11 +92,13 @@ impl RuntimeBuilder {
     /// name is not valid.
     pub async fn build(self) -> Result<Runtime, CapsuleError> {
         let started = tokio::task::spawn_blocking(move || self.start()).await;
-        Ok(Runtime(Arc::new(started.map_err(CapsuleError::host)??)))
+        let inner = Arc::new(started.map_err(CapsuleError::host)??);
+        jobs::serve(&inner)?;
+        Ok(Runtime(inner))
     }
 
     fn start(self) -> Result<Inner, CapsuleError> {
-        let Self { home, workspace, owner, config, audit } = self;
+        let Self { home, workspace, owner, config, audit, exempt } = self;
         let owner = owner.as_deref().unwrap_or(DEFAULT_OWNER);
         let owner = Principal::parse(owner).map_err(CapsuleError::host)?;
         let workspace = workspace.unwrap_or_else(|| PathBuf::from("."));
@@ -100,15 +118,27 @@ impl RuntimeBuilder {
         let mut linker = Linker::new(host.engine());
         Kernel::add_to_linker(&mut linker).map_err(CapsuleError::host)?;
         let dispatcher = Arc::new(Dispatcher::default());
+        let registry = Arc::new(Registry::default());
+        dispatcher.follow(&registry);
+        let bus = Bus::builder().interceptors(dispatcher.clone()).build();
+        let store = Arc::new(store);
+        let actions =
+            Actions { registry: registry.clone(), dispatcher: dispatcher.clone(), bus: bus.clone() };
+        let responses = Topic::host(jobs::RESPONSES).map_err(CapsuleError::host)?;
         Ok(Inner {
             cache: CompileCache::new(host.clone(), &home, &config),
-            bus: Bus::builder().interceptors(dispatcher.clone()).build(),
+            cron: CronService::new(SystemClock::new(), KvJobs::new(store.clone())?, actions),
+            reserved: Arc::new(ReservedTopics::new().and(&responses)),
+            exempt: exempt.unwrap_or_else(|| Arc::new(Nobody)),
+            health: Health::default(),
+            tasks: Mutex::default(),
+            bus,
             // Each capsule replaces the gate by its own; what reaches no capsule is denied.
             services: HostServices::new(Arc::new(DenyAll), Arc::new(Budgets::new()), audit),
             fuel: FuelBudget::new(config.fuel_per_second, config.fuel_per_invocation),
             memory: Arc::default(),
-            registry: Arc::default(),
-            store: Arc::new(store),
+            registry,
+            store,
             secrets: Arc::new(FileSecrets::new(home.state().join("secrets"))),
             logs,
             dispatcher,

@@ -1,44 +1,77 @@
 //! Loading one capsule, step by step.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
+use astrid_capsule_discovery::Fingerprint;
+use astrid_capsule_manifest::CapsuleManifest;
 use astrid_event_bus::{AccessPattern, Binding, BindingGuard, Charset, Gate};
 use astrid_guest::{Exports, GuestPre, InstanceError};
-use astrid_host_context::{CallContext, Cancellation, CapsuleId};
+use astrid_host_context::{CallContext, Cancellation, CapsuleId, Principal};
 use astrid_security_gate::ManifestSecurityGate;
 use parking_lot::Mutex;
 use uuid::Uuid;
 
 use super::Inner;
-use super::registry::Entry;
+use super::registry::{Entry, Reserved};
 use crate::capsule::SharedCapsule;
 use crate::composite::CompositeCapsule;
 use crate::domains::{DomainKit, Identity};
 use crate::gate;
 use crate::load::{Program, Source, explain_unlinked};
-use crate::wasm::{Parts, Template, Tokens, WasmEngine};
+use crate::wasm::{Parts, RunSettings, Template, Tokens, WasmEngine};
 use crate::{CapsuleError, Code, State, Timings};
 
-pub(super) async fn load(runtime: &Arc<Inner>, dir: &Path) -> Result<SharedCapsule, CapsuleError> {
+/// A capsule directory whose manifest was read already, by discovery.
+pub(super) struct Known {
+    pub(super) manifest: CapsuleManifest,
+    pub(super) approved: Option<Fingerprint>,
+}
+
+/// A capsule directory read and verified, with what its manifest lets it do.
+pub(super) struct Opened {
+    pub(super) source: Source,
+    policy: ManifestSecurityGate,
+}
+
+/// Loads the capsule in `dir` for `owner` and starts it. A build that another principal has loaded is
+/// shared with them.
+pub(super) async fn load(
+    runtime: &Arc<Inner>,
+    dir: &Path,
+    owner: &Principal,
+) -> Result<SharedCapsule, CapsuleError> {
     let begin = Instant::now();
-    let (source, policy) = {
-        let (dir, home, roots) = (dir.to_owned(), runtime.home.clone(), runtime.roots.clone());
-        let lax = runtime.config.allow_unverified;
-        let open = move || {
-            let source = Source::open(&dir, &home, lax)?;
-            let policy = gate::of(&source.manifest, &roots);
-            let policy = policy.map_err(|e| e.in_capsule(&source.manifest.package.name))?;
-            Ok::<_, CapsuleError>((source, policy))
-        };
-        tokio::task::spawn_blocking(open).await.map_err(CapsuleError::host)??
-    };
-    let mut timings = Timings { read: begin.elapsed(), ..Timings::default() };
-    let id = source.manifest.package.name.to_string();
-    let reserved = runtime.registry.reserve(&id)?;
-    let entry =
-        assemble(runtime, source, policy, &mut timings, begin).await.map_err(|e| e.in_capsule(&id))?;
+    let opened = open(runtime, dir, None).await?;
+    let id = opened.source.manifest.package.name.to_string();
+    let reserved = runtime.registry.reserve(&id, owner)?;
+    let build = opened.source.program.as_ref().map(|program| program.hash);
+    if let Some(shared) = runtime.registry.join(&id, build, owner) {
+        return Ok(shared);
+    }
+    start(runtime, opened, reserved, begin).await
+}
+
+/// Loads what discovery found, under an id that is reserved already.
+pub(super) async fn load_known(
+    runtime: &Arc<Inner>,
+    dir: &Path,
+    known: Known,
+    reserved: Reserved,
+) -> Result<SharedCapsule, CapsuleError> {
+    let begin = Instant::now();
+    let opened = open(runtime, dir, Some(known)).await?;
+    start(runtime, opened, reserved, begin).await
+}
+
+async fn start(
+    runtime: &Arc<Inner>,
+    opened: Opened,
+    reserved: Reserved,
+    begin: Instant,
+) -> Result<SharedCapsule, CapsuleError> {
+    let entry = build(runtime, opened, reserved.owner(), begin).await?;
     let capsule = entry.capsule.clone();
     runtime.dispatcher.add(&capsule);
     let gate = entry.gate.clone();
@@ -48,24 +81,56 @@ pub(super) async fn load(runtime: &Arc<Inner>, dir: &Path) -> Result<SharedCapsu
     Ok(capsule)
 }
 
-async fn assemble(
+/// Reads and verifies what lies in `dir`. An approval that is given holds for the bytes read now.
+pub(super) async fn open(
     runtime: &Arc<Inner>,
-    source: Source,
-    policy: ManifestSecurityGate,
-    timings: &mut Timings,
+    dir: &Path,
+    known: Option<Known>,
+) -> Result<Opened, CapsuleError> {
+    let (dir, home, roots): (PathBuf, _, _) = (dir.to_owned(), runtime.home.clone(), runtime.roots.clone());
+    let lax = runtime.config.allow_unverified;
+    let read = move || {
+        let source = match known {
+            Some(Known { manifest, approved }) => Source::with_manifest(&dir, manifest, approved, &home, lax),
+            None => Source::open(&dir, &home, lax),
+        }?;
+        let policy = gate::of(&source.manifest, &roots);
+        let policy = policy.map_err(|error| error.in_capsule(&source.manifest.package.name))?;
+        Ok(Opened { source, policy })
+    };
+    tokio::task::spawn_blocking(read).await.map_err(CapsuleError::host)?
+}
+
+/// Makes a capsule that is ready to be started. Nothing reaches it before its gate opens.
+pub(super) async fn build(
+    runtime: &Arc<Inner>,
+    opened: Opened,
+    owner: &Principal,
     begin: Instant,
 ) -> Result<Entry, CapsuleError> {
-    let Source { manifest, program, dir } = source;
+    let id = opened.source.manifest.package.name.to_string();
+    assemble(runtime, opened, owner, begin).await.map_err(|error| error.in_capsule(&id))
+}
+
+async fn assemble(
+    runtime: &Arc<Inner>,
+    Opened { source, policy }: Opened,
+    owner: &Principal,
+    begin: Instant,
+) -> Result<Entry, CapsuleError> {
+    let Source { manifest, program, dir, meta, approved } = source;
     tracing::debug!(capsule = %manifest.package.name, dir = %dir.display(), "loading");
+    let mut timings = Timings { read: begin.elapsed(), ..Timings::default() };
     let identity = Identity {
         id: CapsuleId::parse(&manifest.package.name).map_err(|e| CapsuleError::new(Code::Manifest, e))?,
         // Fresh per load, so that nothing meant for one generation reaches the next.
         uuid: Uuid::new_v4(),
-        owner: runtime.owner.clone(),
+        owner: owner.clone(),
     };
     let gate = Gate::closed();
+    let build = program.as_ref().map(|program| program.hash);
     let wasm = match program {
-        Some(program) => Some(engine(runtime, &manifest, program, policy, &identity, &gate, timings).await?),
+        Some(program) => Some(engine(runtime, &manifest, program, policy, &identity, &gate, &mut timings).await?),
         None => None,
     };
     let handles = wasm.as_ref().is_some_and(WasmEngine::has_handlers);
@@ -84,15 +149,16 @@ async fn assemble(
         manifest,
         uuid: identity.uuid,
         wasm,
-        timings: timings.clone(),
+        timings,
         state: Mutex::new(State::Ready),
+        tools: Mutex::default(),
     });
-    Ok(Entry { capsule, gate, _bindings: bindings })
+    Ok(Entry { capsule, gate, _bindings: bindings, dir, build, owner: identity.owner, approved, meta })
 }
 
 async fn engine(
     runtime: &Arc<Inner>,
-    manifest: &astrid_capsule_manifest::CapsuleManifest,
+    manifest: &CapsuleManifest,
     program: Program,
     policy: ManifestSecurityGate,
     identity: &Identity,
@@ -139,6 +205,11 @@ async fn engine(
         timeout: runtime.config.invocation_timeout,
         pool_size: runtime.config.pool_size(),
         is_uplink: manifest.capabilities.uplink,
+        run: RunSettings {
+            workers: workers(manifest, runtime.config.pool_size()),
+            has_handlers: !manifest.bindings.is_empty(),
+            exempt: runtime.exempt.clone(),
+        },
         ready,
         _code: code,
     });
@@ -151,7 +222,7 @@ async fn engine(
 
 fn bind(
     runtime: &Arc<Inner>,
-    manifest: &astrid_capsule_manifest::CapsuleManifest,
+    manifest: &CapsuleManifest,
     identity: &Identity,
     gate: &Gate,
 ) -> Result<Vec<BindingGuard>, CapsuleError> {
@@ -168,4 +239,45 @@ fn bind(
         }))
     });
     bound.collect()
+}
+
+/// Stores that run the capsule's loop side by side: more than one only where they share nothing but a
+/// TCP listener (engines chapter §5).
+fn workers(manifest: &CapsuleManifest, pool_size: usize) -> usize {
+    let capabilities = &manifest.capabilities;
+    let listens = capabilities.net_bind.iter().any(|entry| !entry.starts_with("unix:"));
+    if !listens || !capabilities.host_process.is_empty() || !manifest.bindings.is_empty() {
+        return 1;
+    }
+    let asked = capabilities.bind_workers.unwrap_or(1);
+    usize::try_from(asked).unwrap_or(pool_size).clamp(1, pool_size)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn capsule(capabilities: &str, rest: &str) -> CapsuleManifest {
+        let text =
+            format!("[package]\nname = \"c\"\nversion = \"1.0.0\"\n[capabilities]\n{capabilities}\n{rest}");
+        astrid_capsule_manifest::parse_manifest(&text, Path::new("Capsule.toml")).unwrap().0
+    }
+
+    #[test]
+    fn workers_are_for_tcp_listeners_without_processes_or_handlers_and_at_most_the_pool() {
+        let tcp = "net_bind = [\"127.0.0.1:80\"]\n";
+        let handler = "[subscribe]\n\"a.b\" = { wit = \"opaque\", handler = \"h\" }\n";
+        for (capabilities, rest, expected) in [
+            (format!("{tcp}bind_workers = 4"), "", 4),
+            (format!("{tcp}bind_workers = 100"), "", 8),
+            (format!("{tcp}bind_workers = 0"), "", 1),
+            (tcp.to_owned(), "", 1),
+            ("bind_workers = 4".to_owned(), "", 1),
+            ("net_bind = [\"unix:*\"]\nbind_workers = 4".to_owned(), "", 1),
+            (format!("{tcp}bind_workers = 4\nhost_process = [\"sh\"]"), "", 1),
+            (format!("{tcp}bind_workers = 4"), handler, 1),
+        ] {
+            assert_eq!(workers(&capsule(&capabilities, rest), 8), expected, "{capabilities}{rest}");
+        }
+    }
 }

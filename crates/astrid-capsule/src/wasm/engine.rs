@@ -10,7 +10,7 @@ use parking_lot::Mutex;
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
 
-use super::run_loop::RunLoop;
+use super::run_loop::{RunLoop, RunSettings};
 use super::store::Template;
 use super::tokens::Tokens;
 use crate::cpu::FuelBudget;
@@ -30,6 +30,7 @@ pub(crate) struct Parts {
     pub(crate) timeout: Duration,
     pub(crate) pool_size: usize,
     pub(crate) is_uplink: bool,
+    pub(crate) run: RunSettings,
     /// Fires when the guest calls `signal-ready`.
     pub(crate) ready: watch::Receiver<bool>,
     /// Keeps the compiled code in the memory cache while it is in use.
@@ -50,7 +51,8 @@ impl WasmEngine {
     pub(crate) fn new(parts: Parts) -> Self {
         let pool = Arc::new(Pool::new(parts.template.clone(), parts.pool_size));
         let evictor = tokio::spawn(pool.evict_periodically()).abort_handle();
-        let run_loop = parts.template.guest.exports().has_run.then(|| RunLoop::new(parts.ready.clone()));
+        let has_run = parts.template.guest.exports().has_run;
+        let run_loop = has_run.then(|| RunLoop::new(parts.ready.clone(), parts.run.clone()));
         Self { parts, pool, run_loop, evictor, warned: Mutex::default() }
     }
 
@@ -88,7 +90,7 @@ impl WasmEngine {
 
     pub(crate) fn activate(&self) {
         if let Some(run_loop) = &self.run_loop {
-            run_loop.start(self.parts.template.clone(), self.parts.tokens.clone(), self.parts.timeout);
+            run_loop.start(&self.parts.template, &self.parts.tokens, self.parts.timeout);
         }
     }
 

@@ -12,6 +12,7 @@ mod trap;
 
 pub(crate) use engine::{Parts, WasmEngine};
 pub(crate) use meter::MemoryStats;
+pub(crate) use run_loop::RunSettings;
 pub(crate) use state::{Domains, HostState};
 pub(crate) use store::Template;
 pub(crate) use tokens::Tokens;

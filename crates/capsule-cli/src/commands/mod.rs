@@ -9,6 +9,7 @@ mod ps;
 mod publish;
 pub(crate) mod run;
 mod tail;
+mod trust;
 
 use std::process::ExitCode;
 
@@ -37,6 +38,7 @@ pub(crate) enum Command {
     Ps(ps::Args),
     Publish(publish::Args),
     Tail(tail::Args),
+    Trust(trust::Args),
 }
 
 impl Command {
@@ -51,6 +53,7 @@ impl Command {
             Self::Ps(args) => ps::run(&args),
             Self::Publish(args) => publish::run(&args),
             Self::Tail(args) => return tail::run(&args),
+            Self::Trust(args) => trust::run(&args),
         }
         .map(|()| ExitCode::SUCCESS)
     }

@@ -9,7 +9,7 @@ use crate::run::{self, Call, Publication};
 /// Runs capsules; with no --call, --publish or --expect until Ctrl-C
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Capsule directories, loaded in this order
+    /// Capsule directories, or directories of them; loaded in the order of their needs
     #[arg(required = true, value_name = "DIR")]
     pub(crate) dirs: Vec<PathBuf>,
     /// The host's directory for data, keys, compiled code and logs [default: $ASTRID_HOME, else ~/.astrid]
@@ -24,6 +24,9 @@ pub(crate) struct Args {
     /// Build directories that hold a crate first, and accept components without a recorded hash
     #[arg(long)]
     pub(crate) dev: bool,
+    /// End with an error when any capsule cannot be loaded or lacks what it requires
+    #[arg(long)]
+    pub(crate) strict: bool,
     /// Call a handler once all capsules are ready, and print its result
     #[arg(long, value_name = "CAPSULE:ACTION=JSON", value_parser = Call::parse)]
     pub(crate) call: Vec<Call>,

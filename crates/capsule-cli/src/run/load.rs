@@ -1,15 +1,18 @@
 //! Building, starting and loading, with a word on stderr for each.
 
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::path::Path;
 use std::time::Duration;
 
-use astrid_capsule::{Capsule, Config, Origin, Readiness, Runtime, State, Timings};
+use astrid_capsule::{Capsule, Config, Origin, Readiness, Runtime, SearchPath, Severity, Timings};
+use astrid_capsule_manifest::MANIFEST_FILE;
 
 use crate::commands::run::Args;
-use crate::error::CliError;
+use crate::error::{CliError, one_line};
 use crate::progress::{Line, Progress};
 use crate::{build, output};
+
+/// How long run loops may take to be ready: somebody watches, and has a reason to wait for what they run.
+const READY_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Builds what `--dev` asks to build, then starts the runtime.
 pub(crate) async fn start(args: &Args) -> Result<Runtime, CliError> {
@@ -21,7 +24,7 @@ pub(crate) async fn start(args: &Args) -> Result<Runtime, CliError> {
             built.map_err(CliError::new)??;
         }
     }
-    let config = Config { allow_unverified: args.dev, ..Config::default() };
+    let config = Config { allow_unverified: args.dev, ready_timeout: READY_TIMEOUT, ..Config::default() };
     let mut builder = Runtime::builder().workspace(&args.workspace).owner(&args.principal).config(config);
     if let Some(home) = &args.home {
         builder = builder.home(home);
@@ -29,53 +32,65 @@ pub(crate) async fn start(args: &Args) -> Result<Runtime, CliError> {
     builder.build().await.map_err(CliError::new)
 }
 
-/// Loads all capsules and waits until they are ready.
+/// Loads all capsules and waits until they are ready. One that cannot be loaded is reported and stops no other,
+/// unless nothing is left or `--strict` is given.
 pub(crate) async fn capsules(args: &Args, runtime: &Runtime) -> Result<(), CliError> {
-    for dir in &args.dirs {
-        let capsule = load(runtime, dir).await?;
-        let timeout = Config::default().ready_timeout;
-        let readiness = capsule.wait_ready(timeout).await;
-        report(&*capsule, readiness, timeout)?;
+    args.dirs.iter().try_for_each(|dir| holds_capsules(dir))?;
+    let paths: Vec<_> = args.dirs.iter().map(SearchPath::explicit).collect();
+    let progress = Line::new();
+    progress.step("loading");
+    progress.detail(&args.dirs.iter().map(|dir| dir.display().to_string()).collect::<Vec<_>>().join(" "));
+    let report = runtime.boot(&paths).await;
+    progress.done();
+    for one in &report.loaded {
+        state(&*one.capsule, one.readiness);
         if args.timings {
-            eprint_timings(capsule.id(), capsule.timings());
+            eprint_timings(one.capsule.id(), one.capsule.timings());
         }
     }
+    let problems: Vec<_> = report.problems().into_iter().map(CliError::new).collect();
+    if !problems.is_empty() && (args.strict || report.loaded.is_empty()) {
+        return Err(CliError::all(problems));
+    }
+    problems.iter().for_each(output::errors);
+    let skipped = report.skipped.iter().map(ToString::to_string).filter(|text| !was_said(&problems, text));
+    let findings = report.findings.iter().filter(|one| one.severity() == Severity::Warning);
+    let warnings = skipped.chain(findings.map(ToString::to_string));
+    warnings.for_each(|text| output::warning(one_line(&text)));
     Ok(())
 }
 
-async fn load(runtime: &Runtime, dir: &Path) -> Result<Arc<dyn Capsule>, CliError> {
-    let progress = Line::new();
-    progress.step("loading");
-    progress.detail(&dir.display().to_string());
-    let dir: PathBuf = dir.to_owned();
-    let loaded = runtime.load(dir).await;
-    progress.done();
-    loaded.map_err(CliError::new)
+/// A directory that was named and holds nothing is a mistake, where a search path that does is not.
+fn holds_capsules(dir: &Path) -> Result<(), CliError> {
+    let holds = |dir: &Path| dir.join(MANIFEST_FILE).symlink_metadata().is_ok();
+    let mut below = std::fs::read_dir(dir).into_iter().flatten().flatten();
+    if holds(dir) || below.any(|entry| holds(&entry.path())) {
+        return Ok(());
+    }
+    let missing =
+        CliError::at(&dir.join(MANIFEST_FILE), "no such file, and no capsule directories beside it");
+    Err(missing.allowed("a capsule directory, or a directory of them"))
 }
 
-fn report(capsule: &dyn Capsule, readiness: Readiness, timeout: Duration) -> Result<(), CliError> {
+fn was_said(problems: &[CliError], text: &str) -> bool {
+    let line = one_line(text);
+    problems.iter().any(|problem| problem.lines().contains(&line))
+}
+
+fn state(capsule: &dyn Capsule, readiness: Readiness) {
     let id = capsule.id();
-    match readiness {
-        Readiness::Ready => {
-            let Timings { origin, total, .. } = capsule.timings();
-            let from = match origin {
-                Some(Origin::Compiled) => ", compiled",
-                Some(Origin::Disk) => ", from the compile cache",
-                Some(Origin::Memory) => ", shared with another capsule",
-                None => "",
-            };
-            output::state(id, "ready", &format!("{:.1} ms{from}", total.as_secs_f64() * 1e3));
-            Ok(())
-        }
-        Readiness::Timeout => {
-            output::state(id, "not ready", &format!("after {} s, going on without it", timeout.as_secs()));
-            Ok(())
-        }
-        Readiness::Crashed => Err(CliError::new(match capsule.state() {
-            State::Failed(reason) => format!("capsule '{id}': {reason}"),
-            state => format!("capsule '{id}': {state:?}"),
-        })),
+    if readiness != Readiness::Ready {
+        let detail = format!("after {} s, going on without it", READY_TIMEOUT.as_secs());
+        return output::state(id, "not ready", &detail);
     }
+    let Timings { origin, total, .. } = capsule.timings();
+    let from = match origin {
+        Some(Origin::Compiled) => ", compiled",
+        Some(Origin::Disk) => ", from the compile cache",
+        Some(Origin::Memory) => ", shared with another capsule",
+        None => "",
+    };
+    output::state(id, "ready", &format!("{:.1} ms{from}", total.as_secs_f64() * 1e3));
 }
 
 fn eprint_timings(id: &str, timings: &Timings) {

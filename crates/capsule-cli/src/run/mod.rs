@@ -21,9 +21,11 @@ use watch::Watch;
 /// Exit code when the expected messages did not come in time.
 const TIMED_OUT: u8 = 3;
 
-/// Sends diagnostics to stderr: `ASTRID_LOG` says which, warnings without it.
+/// Sends diagnostics to stderr: `ASTRID_LOG` says which, warnings without it. What a boot reports is
+/// printed by this program.
 pub(crate) fn log_to_stderr() {
-    let filter = EnvFilter::try_from_env("ASTRID_LOG").unwrap_or_else(|_| EnvFilter::new("warn"));
+    let filter =
+        EnvFilter::try_from_env("ASTRID_LOG").unwrap_or_else(|_| EnvFilter::new("warn,astrid.boot=off"));
     let colour = anstream::AutoStream::choice(&std::io::stderr()) != anstream::ColorChoice::Never;
     let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(colour).with_target(false);
     // Only a second call in one process could fail, and its diagnostics go where the first ones do.

@@ -1,0 +1,114 @@
+//! Putting a fresh instance of a capsule in the place of the one that runs.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use astrid_capsule_discovery::Fingerprint;
+use serde_json::json;
+use uuid::Uuid;
+
+use super::events::{announce, capsules_loaded};
+use super::load::{Known, build, open};
+use super::registry::Entry;
+use super::{Inner, jobs};
+use crate::capsule::SharedCapsule;
+use crate::{CapsuleError, Code, Readiness};
+
+/// What the old instance still has queued may take this long, in this many looks (lifecycle chapter §7).
+const DRAIN_LOOKS: u32 = 20;
+const DRAIN_PAUSE: Duration = Duration::from_millis(50);
+
+/// Why a capsule is restarted, for the event.
+pub(super) struct Cause<'a> {
+    pub(super) reason: &'a str,
+    pub(super) attempt: u32,
+}
+
+/// Builds a replacement from disk beside the capsule with session id `old`, starts it, and swaps them:
+/// every event reaches exactly one of the two.
+///
+/// # Errors
+/// The replacement does not load, or its run loop ends before it is ready; the old one stays as it was.
+pub(super) async fn restart(
+    runtime: &Arc<Inner>,
+    old: Uuid,
+    cause: Cause<'_>,
+) -> Result<SharedCapsule, CapsuleError> {
+    let gone = || CapsuleError::new(Code::NotFound, "is not loaded any more");
+    let (dir, owner, approved) = runtime.registry.origin(old).ok_or_else(gone)?;
+    let limit = runtime.config.load_timeout;
+    let load = async {
+        let source = open(runtime, &dir, known(&dir, approved).await?).await?;
+        build(runtime, source, &owner, Instant::now()).await
+    };
+    let new = tokio::time::timeout(limit, load).await.unwrap_or_else(|_| {
+        let problem = format!("is not loaded after {} s", limit.as_secs_f64());
+        Err(CapsuleError::new(Code::Timeout, problem))
+    })?;
+    let capsule = new.capsule.clone();
+    let id = capsule.id().to_owned();
+    runtime.dispatcher.add(&capsule);
+    capsule.activate();
+    if capsule.wait_ready(runtime.config.ready_timeout).await == Readiness::Crashed {
+        retire(runtime, new).await;
+        return Err(CapsuleError::of(&id, Code::Execution, "run loop ended before it was ready"));
+    }
+    let swapped = runtime.registry.replace(old, new, |old, new| runtime.bus.exchange(&old.gate, &new.gate));
+    match swapped {
+        Ok(old) => {
+            drain(runtime, &old).await;
+            retire(runtime, old).await;
+        }
+        // Somebody unloaded it meanwhile, and that counts.
+        Err(new) => {
+            retire(runtime, *new).await;
+            return Err(gone().in_capsule(&id));
+        }
+    }
+    capsule.discover_tools().await;
+    jobs::started(runtime, &*capsule).await;
+    let payload = json!({ "capsule_id": id, "reason": cause.reason, "attempt": cause.attempt });
+    announce(&runtime.bus, "system.v1.lifecycle.restart", &payload, None);
+    capsules_loaded(runtime);
+    Ok(capsule)
+}
+
+/// A capsule that was approved is only replaced by the same: manifest and code are read and compared.
+async fn known(dir: &Path, approved: Option<Fingerprint>) -> Result<Option<Known>, CapsuleError> {
+    let Some(approved) = approved else { return Ok(None) };
+    let dir = dir.to_owned();
+    let read = move || {
+        let changed = "changed since it was approved; approve it again with `capsule trust`";
+        let now = Fingerprint::read(&dir).map_err(|error| CapsuleError::new(Code::Integrity, error))?;
+        if now != approved {
+            return Err(CapsuleError::new(Code::Integrity, changed));
+        }
+        let read = astrid_capsule_manifest::load_manifest(&dir.join(astrid_capsule_manifest::MANIFEST_FILE));
+        let (manifest, _) = read.map_err(|error| CapsuleError::new(Code::Manifest, error))?;
+        Ok(Some(Known { manifest, approved: Some(approved) }))
+    };
+    tokio::task::spawn_blocking(read).await.map_err(CapsuleError::host)?
+}
+
+/// Lets the old instance finish what is queued for it; after a second it is not waited for any more.
+async fn drain(runtime: &Inner, old: &Entry) {
+    for _ in 0..DRAIN_LOOKS {
+        if runtime.dispatcher.is_idle(old.capsule.source_uuid()) {
+            return;
+        }
+        tokio::time::sleep(DRAIN_PAUSE).await;
+    }
+    tracing::warn!(
+        capsule = old.capsule.id(),
+        "calls of the replaced instance did not end and are cancelled"
+    );
+}
+
+async fn retire(runtime: &Inner, entry: Entry) {
+    runtime.dispatcher.remove(entry.capsule.source_uuid());
+    entry.gate.retire();
+    if let Err(error) = entry.capsule.unload().await {
+        tracing::warn!(%error, "unloading a replaced instance");
+    }
+}

@@ -1,0 +1,73 @@
+//! What unloading ends, and that it leaves nothing.
+
+mod support;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use astrid_capsule::HandlerResult;
+use serde_json::json;
+use support::{Place, call};
+
+// lifecycle case 26
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn calls_in_flight_end_in_a_result_or_are_told_that_the_capsule_stops() {
+    let place = Place::new();
+    let change = |config: &mut astrid_capsule::Config| {
+        config.instance_pool_size = Some(8);
+        // All twenty are admitted at once.
+        config.fuel_per_second = u64::MAX / 4;
+    };
+    let runtime = place.runtime_with(change).await;
+    let capsule = runtime.load(place.probe("probe")).await.unwrap();
+    let mut listening = runtime.observe("probe.v1.listening").unwrap();
+    let calls: Vec<_> = (0..20)
+        .map(|_| {
+            let capsule = capsule.clone();
+            let input = json!({ "topic": "probe.v1.in.x", "timeout": 60_000 });
+            tokio::spawn(async move { call(&capsule, "alice", "recv-then-caller", input).await })
+        })
+        .collect();
+    // Eight are in the guest and wait; twelve wait for an instance.
+    for _ in 0..8 {
+        listening.recv().await.unwrap();
+    }
+    runtime.unload("probe").await.unwrap();
+    for ended in calls {
+        match ended.await.unwrap() {
+            HandlerResult::Deny { reason } => assert_eq!(reason, "capsule is stopping"),
+            HandlerResult::Final(_) | HandlerResult::Continue(_) => {}
+        }
+    }
+}
+
+// engines case 26
+#[tokio::test]
+async fn nothing_keeps_an_unloaded_capsule_alive() {
+    let place = Place::new();
+    let runtime = place.runtime().await;
+    let capsule = runtime.load(place.probe("probe")).await.unwrap();
+    call(&capsule, "alice", "noop", json!({})).await;
+    runtime.unload("probe").await.unwrap();
+    let weak = Arc::downgrade(&capsule);
+    drop(capsule);
+    assert!(weak.upgrade().is_none());
+}
+
+// engines case 26
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_loop_that_waits_for_a_minute_is_gone_a_tenth_of_a_second_after_the_cancel() {
+    let place = Place::new();
+    let runtime = place.runtime().await;
+    let manifest =
+        "[publish]\n\"looper.v1.answer\" = \"opaque\"\n[subscribe]\n\"looper.v1.ask\" = \"opaque\"\n";
+    let dir = place.capsule("looper", &support::guest("looper"), manifest);
+    let capsule = runtime.load(dir).await.unwrap();
+    capsule.wait_ready(Duration::from_secs(30)).await;
+    let (begin, weak) = (std::time::Instant::now(), Arc::downgrade(&capsule));
+    runtime.unload("looper").await.unwrap();
+    // The bound of the case, tenfold, for a machine that does other things too.
+    assert!(begin.elapsed() < Duration::from_secs(1), "{:?}", begin.elapsed());
+    drop(capsule);
+    assert!(weak.upgrade().is_none());
+}
