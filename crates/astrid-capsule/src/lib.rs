@@ -55,6 +55,8 @@ mod load;
 #[cfg(feature = "runtime")]
 mod pool;
 #[cfg(feature = "runtime")]
+mod principal;
+#[cfg(feature = "runtime")]
 mod runtime;
 #[cfg(feature = "runtime")]
 mod timings;
@@ -64,6 +66,7 @@ mod wasm;
 #[cfg(feature = "runtime")]
 pub use {
     astrid_host_ipc::RecvIdle,
+    astrid_principals::{Profile, Quotas, Unusable, Usage},
     cache::Origin,
     capsule::{BoxFuture, Capsule, HandlerResult, Invoker, Readiness, SharedCapsule, State},
     config::{Allocation, Config},

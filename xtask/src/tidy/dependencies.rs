@@ -41,7 +41,7 @@ fn allowed(from: &str, to: &str) -> bool {
     }
     match from {
         "host-context" | "xtask" => false,
-        "host-io" | "event-bus" | "capsule-manifest" | "guest" => to == "host-context",
+        "host-io" | "event-bus" | "principals" | "capsule-manifest" | "guest" => to == "host-context",
         "store-sled" => to == "host-context" || (is_domain(to) && !to.contains("-v")),
         // A later version builds on its own engine, and on what that may name.
         domain if is_domain(domain) => {

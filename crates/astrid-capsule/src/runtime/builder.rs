@@ -4,14 +4,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use astrid_event_bus::Bus;
-use astrid_host_context::{AuditSink, Budgets, DenyAll, HostServices, JsonLines, Principal};
+use astrid_host_context::{AuditSink, DenyAll, HostServices, JsonLines, Principal};
 use astrid_host_sys::{FileSecrets, LogRouter, LogSettings};
 use astrid_store_sled::{Options as StoreOptions, SledStore};
 use wasmtime::component::Linker;
 
 use super::{Inner, Runtime};
 use crate::cache::CompileCache;
-use crate::cpu::FuelBudget;
 use crate::dispatch::Dispatcher;
 use crate::engine::WasmHost;
 use crate::{CapsuleError, Config, Home, Kernel};
@@ -93,7 +92,9 @@ impl RuntimeBuilder {
             Some(sink) => sink,
             None => audit_file(&home)?,
         };
-        let host = WasmHost::new(&config)?;
+        let (principals, largest) = crate::principal::open(&home, &owner, &config)?;
+        // Slots of the pooling allocator are as large as the largest memory a profile allows now.
+        let host = WasmHost::new(&Config { max_memory_bytes: largest, ..config.clone() })?;
         let mut linker = Linker::new(host.engine());
         Kernel::add_to_linker(&mut linker).map_err(CapsuleError::host)?;
         let dispatcher = Arc::new(Dispatcher::default());
@@ -101,8 +102,8 @@ impl RuntimeBuilder {
             cache: CompileCache::new(host.clone(), &home, &config),
             bus: Bus::builder().interceptors(dispatcher.clone()).build(),
             // Each capsule replaces the gate by its own; what reaches no capsule is denied.
-            services: HostServices::new(Arc::new(DenyAll), Arc::new(Budgets::new()), audit),
-            fuel: FuelBudget::new(config.fuel_per_second, config.fuel_per_invocation),
+            services: HostServices::new(Arc::new(DenyAll), principals.quota.clone(), audit),
+            principals: Arc::new(principals),
             memory: Arc::default(),
             registry: Arc::default(),
             store: Arc::new(store),

@@ -7,6 +7,7 @@ use std::time::Instant;
 use astrid_event_bus::{AccessPattern, Binding, BindingGuard, Charset, Gate};
 use astrid_guest::{Exports, GuestPre, InstanceError};
 use astrid_host_context::{CallContext, Cancellation, CapsuleId};
+use astrid_principals::Tokens;
 use parking_lot::Mutex;
 use uuid::Uuid;
 
@@ -17,7 +18,7 @@ use crate::composite::CompositeCapsule;
 use crate::domains::{DomainKit, Identity};
 use crate::gate::ManifestSecurityGate;
 use crate::load::{Program, Source, explain_unlinked};
-use crate::wasm::{Parts, Template, Tokens, WasmEngine};
+use crate::wasm::{Parts, Template, WasmEngine};
 use crate::{CapsuleError, Code, State, Timings};
 
 pub(super) async fn load(runtime: &Arc<Inner>, dir: &Path) -> Result<SharedCapsule, CapsuleError> {
@@ -110,7 +111,7 @@ async fn engine(
     timings.link = started.elapsed();
 
     let started = Instant::now();
-    let tokens = Arc::new(Tokens::new(Cancellation::new()));
+    let tokens = Tokens::new(Cancellation::new(), runtime.principals.revocations.clone());
     let policy = Arc::new(ManifestSecurityGate::new(manifest)?);
     let (domains, ready) = DomainKit::new(runtime, manifest, gate, &tokens);
     let idle = CallContext::builder(identity.id.clone())
@@ -123,12 +124,12 @@ async fn engine(
             guest,
             services: runtime.services.with_policy(policy),
             domains: Arc::new(domains),
-            max_memory_bytes: runtime.config.max_memory_bytes,
+            principals: runtime.principals.clone(),
+            logs: runtime.logs.clone(),
             memory: runtime.memory.clone(),
             idle,
         },
         tokens,
-        fuel: runtime.fuel.clone(),
         timeout: runtime.config.invocation_timeout,
         pool_size: runtime.config.pool_size(),
         is_uplink: manifest.capabilities.uplink,

@@ -7,11 +7,9 @@ mod meter;
 mod run_loop;
 mod state;
 mod store;
-mod tokens;
 mod trap;
 
 pub(crate) use engine::{Parts, WasmEngine};
 pub(crate) use meter::MemoryStats;
 pub(crate) use state::{Domains, HostState};
 pub(crate) use store::Template;
-pub(crate) use tokens::Tokens;

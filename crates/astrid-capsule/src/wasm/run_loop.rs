@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use astrid_guest::CallError;
 use astrid_host_context::CallKind;
+use astrid_principals::Tokens;
 use parking_lot::Mutex;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::epoch::{EpochRule, EpochState};
 use super::store::{Template, YIELD_FUEL};
-use super::tokens::Tokens;
 use crate::Readiness;
 use crate::cpu::Stop;
 use crate::engine::TICK;
@@ -101,15 +101,16 @@ impl RunLoop {
     }
 }
 
-async fn run(template: &Template, tokens: &Tokens, timeout: Duration) -> Status {
+async fn run(template: &Template, tokens: &Arc<Tokens>, timeout: Duration) -> Status {
     let mut instance = match template.instantiate().await {
         Ok(instance) => instance,
         Err(error) => return Status::Failed(format!("run loop could not be instantiated: {error:#}")),
     };
     let owner = template.idle.principal().cloned();
     let state = instance.store.data_mut();
-    let context =
-        state.call.to_builder().kind(CallKind::RunLoop).cancellation(tokens.of(owner.as_ref())).build();
+    // Held for as long as the loop runs; an owner who is revoked now gets a token that has fired.
+    let token = tokens.of(owner.as_ref(), 0);
+    let context = state.call.to_builder().kind(CallKind::RunLoop).cancellation(token.clone()).build();
     let progress = context.progress().clone();
     state.call.replace(context);
     state.epoch = EpochState::new(EpochRule::RunLoop { window: window(timeout), exempt: false });
