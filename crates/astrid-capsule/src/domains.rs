@@ -34,6 +34,8 @@ pub(crate) struct DomainKit {
     recv_idle: RecvIdle,
     tokens: Arc<Tokens>,
     principals: Arc<Principals>,
+    /// A snapshot of the load: a capsule keeps what it was loaded with until it is loaded again.
+    reads_all_audit: bool,
 }
 
 impl DomainKit {
@@ -58,6 +60,7 @@ impl DomainKit {
             recv_idle: runtime.config.recv_idle,
             tokens: tokens.clone(),
             principals: runtime.principals.clone(),
+            reads_all_audit: runtime.principals.holds(&runtime.owner, "audit:read_all"),
         };
         (kit, signalled)
     }
@@ -68,6 +71,7 @@ impl DomainKit {
             .gate(self.gate.clone())
             .handlers(self.handlers.clone())
             .recv_idle(self.recv_idle)
+            .reads_all_audit(self.reads_all_audit)
             .resolver(Arc::new(Contexts::new(self.tokens.clone(), self.principals.clone())));
         Domains { io: IoCtx::new(), sys: self.sys.for_new_store(), kv: self.kv.clone(), ipc: ipc.build() }
     }

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use astrid_capsule::{Capsule, HandlerResult, Invoker, Runtime};
+use astrid_capsule::{Capsule, HandlerResult, Invoker, Runtime, Usage};
 use astrid_host_context::{Attribution, Caller, Provenance, Trail};
 use serde_json::{Value, json};
 use support::{Place, ask, call, guest};
@@ -132,11 +132,44 @@ async fn memory_is_the_invoking_principals_and_the_owners_only_for_calls_of_nobo
     let event = c.invoke_interceptor("grow", mib_128.to_string().into(), None).await.unwrap();
     let HandlerResult::Final(grown) = event else { unreachable!() };
     assert_ne!(&*grown, b"-1");
-    let usage = |who| runtime.quota_usage(who).unwrap();
-    assert!(usage("bob").mem_peak > 32 << 20 && usage("alice").mem_peak < 16 << 20);
-    assert!(usage("default").mem_peak > 128 << 20);
-    assert!(usage("alice").fuel_total > 0 && usage("alice").in_flight == 0);
-    assert!(runtime.quota_usage("a b").is_err());
+    let peak = async |who| runtime.quota_usage(who).await.unwrap().mem_peak;
+    assert!(peak("bob").await > 32 << 20 && peak("alice").await < 16 << 20);
+    assert!(peak("default").await > 128 << 20);
+}
+
+// principals §6
+#[tokio::test]
+async fn what_a_principal_uses_is_counted_for_it_alone() {
+    let place = Place::new();
+    let (runtime, c) = probe(&place).await;
+    ask(&c, "alice", "set", json!({ "key": "key", "value": "value" })).await;
+    let said = json!({ "topic": "probe.v1.said", "payload": { "text": "x".repeat(4000) } });
+    ask(&c, "alice", "publish", said).await;
+    let usage = runtime.quota_usage("alice").await.unwrap();
+    assert!(usage.fuel_total > 0 && usage.mem_peak > 0, "{usage:?}");
+    assert_eq!((usage.storage_bytes, usage.in_flight, usage.processes), (8, 0, 0));
+    // It refills while the test runs, but not by two seconds' worth at once.
+    assert!(usage.ipc_window <= 4100, "{usage:?}");
+    assert_eq!(runtime.quota_usage("bob").await.unwrap(), Usage::default());
+    assert!(runtime.quota_usage("a b").await.is_err());
+}
+
+// principals case 12
+#[tokio::test]
+async fn disabling_by_an_edit_that_nobody_told_of_ends_a_running_call_too() {
+    let place = Place::new();
+    profile(&place, "alice", "");
+    let (runtime, c) = probe(&place).await;
+    let mut listening = runtime.observe("probe.v1.listening").unwrap();
+    let waiting = {
+        let c = c.clone();
+        let input = json!({ "topic": "probe.v1.in.x", "timeout": 60_000 });
+        tokio::spawn(async move { call(&c, "alice", "recv-then-caller", input).await })
+    };
+    listening.recv().await.unwrap();
+    profile(&place, "alice", "enabled = false\n");
+    let answer = tokio::time::timeout(Duration::from_secs(10), waiting).await.unwrap().unwrap();
+    assert_eq!(answer, deny("principal 'alice' is disabled"));
 }
 
 // principals case 8, sys case 2
@@ -274,5 +307,5 @@ async fn handlers_beyond_a_principals_places_wait_their_turn_and_all_complete() 
     }
     // One after the other they would take 1.8 s: a call that waits has no place.
     assert!(start.elapsed() < Duration::from_millis(1500), "{:?}", start.elapsed());
-    assert_eq!(runtime.quota_usage("alice").unwrap().in_flight, 0);
+    assert_eq!(runtime.quota_usage("alice").await.unwrap().in_flight, 0);
 }

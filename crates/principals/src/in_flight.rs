@@ -74,7 +74,13 @@ impl InFlight {
         queue.map_or(0, |queue| queue.lock().running)
     }
 
-    /// Principals with a call under way.
+    /// Who has a call under way, waiting ones included.
+    #[must_use]
+    pub fn under_way(&self) -> Vec<Principal> {
+        self.queues.lock().keys().flatten().cloned().collect()
+    }
+
+    /// How many principals have a call under way.
     #[must_use]
     pub fn principals(&self) -> usize {
         self.queues.lock().len()

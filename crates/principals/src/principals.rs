@@ -128,6 +128,22 @@ impl Principals {
         }
     }
 
+    /// Whether a capability is held by `who` as far as its profile is known; never waits but for a
+    /// profile never seen before. Who cannot be served holds nothing.
+    #[must_use]
+    pub fn holds(&self, who: &Principal, capability: &str) -> bool {
+        self.profiles.current(who).is_ok_and(|found| found.profile.capabilities.hold(capability))
+    }
+
+    /// Looks again at the profiles of everybody with a call under way, at most once a second each: who was
+    /// disabled by an edit that nobody told of loses its calls, whether or not it makes another.
+    pub async fn sweep(&self) {
+        for who in self.in_flight.under_way() {
+            // What it finds it has acted on.
+            let _ = self.resolve(&who).await;
+        }
+    }
+
     /// To be called after every write to a profile or its groups: the next lookup reads anew, and who
     /// is disabled now loses what it runs.
     ///

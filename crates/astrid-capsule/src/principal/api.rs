@@ -1,6 +1,8 @@
 //! What an operator's tools ask of a runtime about principals.
 
-use astrid_host_context::Principal;
+use astrid_event_bus::Lane;
+use astrid_host_context::{CapsuleId, Principal, Scope};
+use astrid_host_kv::Store;
 use astrid_principals::{SharedProfile, Unusable, Usage};
 
 use crate::{CapsuleError, Runtime};
@@ -40,12 +42,22 @@ impl Runtime {
         Ok(())
     }
 
-    /// What a principal uses now. [`Usage::ipc_window`] is not counted.
+    /// What a principal uses now. Keys and values count for the capsules that are loaded.
     ///
     /// # Errors
-    /// The name is not valid.
-    pub fn quota_usage(&self, name: &str) -> Result<Usage, CapsuleError> {
-        Ok(self.0.principals.quota_usage(&parse(name)?))
+    /// The name is not valid, or the store does not answer.
+    pub async fn quota_usage(&self, name: &str) -> Result<Usage, CapsuleError> {
+        let who = parse(name)?;
+        let mut usage = self.0.principals.quota_usage(&who);
+        let per_second = self.0.principals.profiles.quotas(Some(&who)).max_ipc_throughput_bytes;
+        usage.ipc_window = self.0.bus.rates().used(&Lane::Of(who.clone()), per_second);
+        for capsule in self.capsules() {
+            let id = CapsuleId::parse(capsule.id()).map_err(CapsuleError::host)?;
+            let scope = Scope { principal: Some(who.clone()), capsule: id };
+            let keys = self.0.store.usage(&scope).await.map_err(CapsuleError::host)?;
+            usage.storage_bytes = usage.storage_bytes.saturating_add(keys.bytes);
+        }
+        Ok(usage)
     }
 }
 

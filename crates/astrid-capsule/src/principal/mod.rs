@@ -5,6 +5,9 @@ mod contexts;
 mod overlay;
 mod serve;
 
+use std::sync::Weak;
+use std::time::Duration;
+
 use astrid_host_context::Principal;
 use astrid_principals::{Principals, Quotas};
 
@@ -24,6 +27,18 @@ pub(crate) fn open(
         Principals::open(home.root(), owner, quotas(config), config.fuel_per_invocation).map_err(failed)?;
     let largest = principals.largest_memory();
     Ok((principals, largest))
+}
+
+/// How often profiles of running calls are looked at.
+const SWEEP: Duration = Duration::from_secs(1);
+
+/// Ends calls of principals that an operator disabled by editing a file, until the runtime is gone.
+pub(crate) async fn sweep(principals: Weak<Principals>) {
+    loop {
+        tokio::time::sleep(SWEEP).await;
+        let Some(principals) = principals.upgrade() else { return };
+        principals.sweep().await;
+    }
 }
 
 /// The quotas of a principal whose profile says nothing.

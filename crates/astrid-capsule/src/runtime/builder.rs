@@ -74,7 +74,9 @@ impl RuntimeBuilder {
     /// name is not valid.
     pub async fn build(self) -> Result<Runtime, CapsuleError> {
         let started = tokio::task::spawn_blocking(move || self.start()).await;
-        Ok(Runtime(Arc::new(started.map_err(CapsuleError::host)??)))
+        let inner = started.map_err(CapsuleError::host)??;
+        tokio::spawn(crate::principal::sweep(Arc::downgrade(&inner.principals)));
+        Ok(Runtime(Arc::new(inner)))
     }
 
     fn start(self) -> Result<Inner, CapsuleError> {
