@@ -309,3 +309,64 @@ async fn handlers_beyond_a_principals_places_wait_their_turn_and_all_complete() 
     assert!(start.elapsed() < Duration::from_millis(1500), "{:?}", start.elapsed());
     assert_eq!(runtime.quota_usage("alice").await.unwrap().in_flight, 0);
 }
+
+// principals case 26, kv case 53
+#[tokio::test]
+async fn what_a_principal_may_store_is_its_profiles_and_a_change_counts_at_once() {
+    let place = Place::new();
+    profile(&place, "alice", "[quotas]\nmax_storage_bytes = 100\n");
+    let (runtime, c) = probe(&place).await;
+    let set = |length: usize| json!({ "key": "k", "value": "x".repeat(length) });
+    assert_eq!(ask(&c, "alice", "set", set(99)).await, json!({ "ok": null }));
+    let over = ask(&c, "alice", "set", set(100)).await;
+    assert!(over.get("ok").is_none() && over.to_string().contains("uota"), "{over}");
+    assert_eq!(ask(&c, "bob", "set", set(100)).await, json!({ "ok": null }));
+    profile(&place, "alice", "[quotas]\nmax_storage_bytes = 101\n");
+    runtime.principal_changed("alice").await.unwrap().unwrap();
+    assert_eq!(ask(&c, "alice", "set", set(100)).await, json!({ "ok": null }));
+}
+
+// principals case 9, sys case 5
+#[tokio::test]
+async fn a_secret_is_the_principals_own_or_the_hosts_and_never_the_owners() {
+    let place = Place::new();
+    let runtime = place.runtime().await;
+    let env = "[env.api_key]\ntype = \"secret\"\n";
+    let dir = place.capsule("probe", &guest("probe"), &support::probe_manifest_with(env));
+    let c = runtime.load(dir).await.unwrap();
+    let store = |who: &str, value: &str| {
+        let folder = place.home().join("state/secrets").join(who).join("probe");
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::write(folder.join("api_key"), value).unwrap();
+    };
+    store("alice", "A");
+    store("default", "D");
+    let secret = async |who: &str| ask(&c, who, "config", json!({ "key": "api_key" })).await;
+    assert_eq!(secret("alice").await, json!({ "ok": "A" }));
+    assert_eq!(secret("bob").await, json!({ "ok": null }));
+    overlay(&place, "bob", &json!({ "api_key": "from an overlay" }));
+    assert_eq!(secret("bob").await, json!({ "ok": null }));
+    store("@host", "S");
+    assert_eq!(secret("bob").await, json!({ "ok": "S" }));
+    assert_eq!(secret("alice").await, json!({ "ok": "A" }));
+}
+
+// principals case 27, at a tenth of its principals: the sizes of caches have tests of their own
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_a_thousand_principals_none_finds_what_another_left_in_guest_memory() {
+    let place = Place::new();
+    let runtime = place.runtime_with(|config| config.instance_pool_size = Some(4)).await;
+    let c = runtime.load(place.probe("probe")).await.unwrap();
+    let tasks = (0..8).map(|lane| {
+        let c = c.clone();
+        tokio::spawn(async move {
+            for n in 0..125 {
+                let who = format!("p{}", lane * 125 + n);
+                assert_eq!(ask(&c, &who, "marker", json!({ "set": 1 + lane * 125 + n })).await, 0);
+            }
+        })
+    });
+    for task in tasks.collect::<Vec<_>>() {
+        task.await.unwrap();
+    }
+}
