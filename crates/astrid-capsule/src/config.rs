@@ -26,13 +26,15 @@ pub struct Config {
     /// Instances per pooled capsule; `None` is `clamp(2 × cores, 8, 64)`, so that a few slow host
     /// waits do not idle the cores and one capsule cannot take every slot of the engine.
     pub instance_pool_size: Option<usize>,
-    /// Linear memory of one instance, over all its memories.
+    /// Linear memory of one instance, over all its memories, for principals whose profile says nothing else.
     pub max_memory_bytes: u64,
-    /// Wall clock of one invocation, queueing and host waits included.
+    /// Wall clock of one invocation, queueing and host waits included, for principals whose profile says
+    /// nothing else; handlers get it in whole seconds, rounded up.
     pub invocation_timeout: Duration,
     /// Fuel of one invocation: minutes of straight computation.
     pub fuel_per_invocation: u64,
-    /// Fuel one principal may burn in a second over all capsules; beyond it calls are paced.
+    /// Fuel one principal may burn in a second over all capsules, unless its profile says something else;
+    /// beyond it calls are paced.
     pub fuel_per_second: u64,
     /// How long a run loop may take to signal that it is ready before boot goes on without it.
     pub ready_timeout: Duration,

@@ -3,17 +3,19 @@
 use std::sync::Arc;
 
 use astrid_capsule_manifest::{CapsuleManifest, EnvDefault, EnvKind};
-use astrid_event_bus::{Bus, Gate, Message};
+use astrid_event_bus::{Bus, Gate};
 use astrid_host_context::{CallContext, CapsuleId, Principal};
 use astrid_host_io::IoCtx;
-use astrid_host_ipc::{ContextResolver, Handler, IpcCtx, RecvIdle, ReservedTopics};
+use astrid_host_ipc::{Handler, IpcCtx, RecvIdle, ReservedTopics};
 use astrid_host_kv::KvCtx;
 use astrid_host_sys::SysCtx;
+use astrid_principals::{Principals, Tokens};
 use tokio::sync::watch;
 use uuid::Uuid;
 
+use crate::principal::{Contexts, FileOverlay};
 use crate::runtime::Inner;
-use crate::wasm::{Domains, Tokens};
+use crate::wasm::Domains;
 
 /// Who a capsule is.
 pub(crate) struct Identity {
@@ -31,7 +33,10 @@ pub(crate) struct DomainKit {
     handlers: Vec<Handler>,
     recv_idle: RecvIdle,
     reserved: Arc<ReservedTopics>,
-    contexts: Arc<Contexts>,
+    tokens: Arc<Tokens>,
+    principals: Arc<Principals>,
+    /// A snapshot of the load: a capsule keeps what it was loaded with until it is loaded again.
+    reads_all_audit: bool,
 }
 
 impl DomainKit {
@@ -55,7 +60,9 @@ impl DomainKit {
             handlers: handlers.collect(),
             recv_idle: runtime.config.recv_idle,
             reserved: runtime.reserved.clone(),
-            contexts: Arc::new(Contexts(tokens.clone())),
+            tokens: tokens.clone(),
+            principals: runtime.principals.clone(),
+            reads_all_audit: runtime.principals.holds(&runtime.owner, "audit:read_all"),
         };
         (kit, signalled)
     }
@@ -67,7 +74,8 @@ impl DomainKit {
             .handlers(self.handlers.clone())
             .recv_idle(self.recv_idle)
             .reserved(self.reserved.clone())
-            .resolver(self.contexts.clone());
+            .reads_all_audit(self.reads_all_audit)
+            .resolver(Arc::new(Contexts::new(self.tokens.clone(), self.principals.clone())));
         Domains { io: IoCtx::new(), sys: self.sys.for_new_store(), kv: self.kv.clone(), ipc: ipc.build() }
     }
 }
@@ -76,6 +84,7 @@ fn sys(runtime: &Inner, manifest: &CapsuleManifest, ready: watch::Sender<bool>) 
     let mut sys = SysCtx::builder()
         .capabilities(manifest.capabilities.held_names().into_iter().map(str::to_owned))
         .registry(runtime.registry.clone())
+        .overlay(Arc::new(FileOverlay(runtime.principals.env.clone())))
         .secrets(runtime.secrets.clone())
         .log(Arc::new(runtime.logs.clone()))
         .ready(ready);
@@ -95,23 +104,5 @@ fn text(default: Option<&EnvDefault>) -> String {
         None => String::new(),
         Some(EnvDefault::Text(text)) => text.clone(),
         Some(EnvDefault::List(list)) => serde_json::Value::from(list.clone()).to_string(),
-    }
-}
-
-/// A run loop's next context: the message's principal under the token that ends that principal's calls.
-struct Contexts(Arc<Tokens>);
-
-impl ContextResolver for Contexts {
-    fn resolve(&self, own: &CallContext, message: &Message) -> CallContext {
-        let principal = message.authority().or(own.principal());
-        let call = own
-            .to_builder()
-            .caller(Some(message.caller_for(own.capsule_uuid())))
-            .cancellation(self.0.of(principal));
-        match principal {
-            Some(principal) => call.principal(principal.clone()),
-            None => call,
-        }
-        .build()
     }
 }

@@ -61,6 +61,8 @@ mod load;
 #[cfg(feature = "runtime")]
 mod pool;
 #[cfg(feature = "runtime")]
+mod principal;
+#[cfg(feature = "runtime")]
 mod runtime;
 #[cfg(feature = "runtime")]
 mod timings;
@@ -73,6 +75,7 @@ mod wasm;
 pub use {
     astrid_capsule_discovery::{Finding, SearchPath, Severity, Skipped, Trust},
     astrid_host_ipc::RecvIdle,
+    astrid_principals::{Profile, Quotas, Unusable, Usage},
     cache::Origin,
     capsule::{BoxFuture, Capsule, HandlerResult, Invoker, Readiness, SharedCapsule, State},
     config::{Allocation, Config},

@@ -162,5 +162,25 @@ async fn workers_of_a_listener_each_run_the_loop() {
         }
     };
     tokio::time::timeout(Duration::from_secs(30), answered).await.unwrap();
+// principals §4, sys case 42
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_message_whose_profile_is_malformed_gets_no_authority_and_the_loop_goes_on() {
+    let place = Place::new();
+    let (runtime, capsule) = looper(&place, "serve").await;
+    assert_eq!(capsule.wait_ready(Duration::from_secs(30)).await, Readiness::Ready);
+    let mut answers = runtime.observe("looper.v1.answer").unwrap();
+    let profile = place.home().join("etc/profiles/default.toml");
+    let good = std::fs::read_to_string(&profile).unwrap();
+    std::fs::write(&profile, "enabld = true").unwrap();
+    assert!(runtime.principal_changed("default").await.unwrap().is_err());
+    runtime.publish("looper.v1.ask", "1", Some("default")).await.unwrap();
+    // Long enough for several ticks of the engine's clock, which is what could end the loop.
+    assert!(tokio::time::timeout(Duration::from_millis(500), answers.recv()).await.is_err());
+    assert_eq!(capsule.state(), State::Ready);
+    std::fs::write(&profile, good).unwrap();
+    runtime.principal_changed("default").await.unwrap().unwrap();
+    runtime.publish("looper.v1.ask", "2", Some("default")).await.unwrap();
+    let answer: Value = serde_json::from_slice(answers.recv().await.unwrap().payload().bytes()).unwrap();
+    assert_eq!(answer, json!({ "asked": "2", "caller": "default" }));
     runtime.shutdown().await;
 }

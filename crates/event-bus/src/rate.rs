@@ -75,6 +75,20 @@ impl RateBuckets {
         }
     }
 
+    /// What a lane used of its bytes lately, over all publishers, each refilled at `per_second`. Looks at
+    /// every bucket: for operators, not for publications.
+    #[must_use]
+    pub fn used(&self, lane: &Lane, per_second: u64) -> u64 {
+        let now = Instant::now();
+        let of_shard = |shard: &Mutex<Shard>| {
+            let shard = shard.lock();
+            let own = shard.buckets.iter().filter(|((_, of), _)| of == lane);
+            let used = own.map(|(_, bucket)| bucket.used(per_second, now));
+            used.fold(0, u64::saturating_add)
+        };
+        self.shards.iter().map(of_shard).fold(0, u64::saturating_add)
+    }
+
     /// How many buckets are kept now.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -103,6 +117,14 @@ struct Bucket {
     bytes: Debt,
     messages: Debt,
     touched: Instant,
+}
+
+impl Bucket {
+    fn used(&self, per_second: u64, now: Instant) -> u64 {
+        let mut bytes = self.bytes;
+        bytes.repay(now.saturating_duration_since(self.touched), per_second);
+        u64::try_from(bytes.0.div_ceil(SECOND)).unwrap_or(u64::MAX)
+    }
 }
 
 impl Shard {

@@ -52,6 +52,18 @@ async fn a_refusal_by_one_bucket_charges_neither() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_a_lane_used_counts_over_its_publishers_and_refills() {
+    let buckets = RateBuckets::default();
+    buckets.charge(C, &lane("a"), 700, RATES).unwrap();
+    buckets.charge(Uuid::from_u128(99), &lane("a"), 300, RATES).unwrap();
+    buckets.charge(C, &lane("b"), 5, RATES).unwrap();
+    assert_eq!(buckets.used(&lane("a"), 1000), 1000);
+    tokio::time::advance(Duration::from_millis(250)).await;
+    assert_eq!(buckets.used(&lane("a"), 1000), 450 + 50);
+    assert_eq!(buckets.used(&lane("nobody"), 1000), 0);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_payload_over_the_whole_capacity_never_fits() {
     let buckets = RateBuckets::default();
     for _ in 0..3 {

@@ -41,7 +41,7 @@ fn allowed(from: &str, to: &str) -> bool {
     }
     match from {
         "host-context" | "xtask" => false,
-        "host-io" | "event-bus" | "capsule-manifest" | "guest" => to == "host-context",
+        "host-io" | "event-bus" | "principals" | "capsule-manifest" | "guest" => to == "host-context",
         "security-gate" => ["host-context", "capsule-manifest"].contains(&to),
         "capsule-discovery" | "cron" => to == "capsule-manifest",
         "store-sled" => to == "host-context" || (is_domain(to) && !to.contains("-v")),

@@ -1,29 +1,38 @@
-//! Drives a guest call and makes it pause when its principal burns too fast.
+//! Drives a guest call: one of its principal's places while it computes, a pause when it burns too fast.
 
 use std::future::{Future, poll_fn};
 use std::pin::pin;
-use std::task::Poll;
+use std::task::{Poll, ready};
 use std::time::Duration;
 
-use super::{Admission, FuelGauge};
+use astrid_principals::{Admission, Turn};
+
+use super::FuelGauge;
 
 /// Awaits `call`, which started with `fuel`, and charges what it burns each time it lets go of the
 /// worker: wasmtime yields after every `fuel_async_yield_interval`, so computation never goes long
-/// without a look at the window.
+/// without a look at the window. The place is taken for computing alone: a call that waits for the
+/// host, or for another handler of its principal, has none.
 pub(crate) async fn metered<T>(
     call: impl Future<Output = T>,
     fuel: u64,
     gauge: &FuelGauge,
     admission: &mut Admission,
+    mut place: Turn,
 ) -> T {
     let mut call = pin!(call);
     loop {
-        let turn = poll_fn(|cx| match call.as_mut().poll(cx) {
-            Poll::Ready(value) => Poll::Ready(Ok(value)),
-            Poll::Pending => match admission.spent(fuel.saturating_sub(gauge.left())) {
-                Duration::ZERO => Poll::Pending,
-                pause => Poll::Ready(Err(pause)),
-            },
+        let turn = poll_fn(|cx| {
+            ready!(place.poll_enter(cx));
+            let polled = call.as_mut().poll(cx);
+            place.leave();
+            match polled {
+                Poll::Ready(value) => Poll::Ready(Ok(value)),
+                Poll::Pending => match admission.spent(fuel.saturating_sub(gauge.left())) {
+                    Duration::ZERO => Poll::Pending,
+                    pause => Poll::Ready(Err(pause)),
+                },
+            }
         });
         match turn.await {
             Ok(value) => return value,

@@ -1,10 +1,7 @@
 //! How much a guest may compute: per invocation, per second and per wall clock.
 
-mod budget;
-mod ledger;
 mod marks;
 mod metered;
 
-pub(crate) use budget::{Admission, FuelBudget};
 pub(crate) use marks::{FuelGauge, Stop};
 pub(crate) use metered::metered;

@@ -27,6 +27,14 @@ impl<T> Idle<T> {
         self.items.push_back((tag, item));
     }
 
+    /// Takes out everything last used by `tag`. The caller drops it outside the lock.
+    pub(super) fn take_all(&mut self, tag: &Principal) -> Vec<T> {
+        let items = std::mem::take(&mut self.items);
+        let (of_tag, others) = items.into_iter().partition(|(of, _)| of.as_ref() == Some(tag));
+        self.items = others;
+        VecDeque::into_iter(of_tag).map(|(_, item)| item).collect()
+    }
+
     /// Takes out the coldest until `keep` are left. The caller drops them outside the lock.
     pub(super) fn trim_cold(&mut self, keep: usize) -> Vec<T> {
         let surplus = self.items.len().saturating_sub(keep);

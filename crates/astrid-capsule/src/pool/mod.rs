@@ -30,7 +30,8 @@ pub(crate) trait Make: Send + Sync + 'static {
     type Item: Send + 'static;
     type Error: Send;
 
-    fn make(&self) -> impl Future<Output = Result<Self::Item, Self::Error>> + Send;
+    /// Makes one for `tag`, which keeps it.
+    fn make(&self, tag: Option<&Principal>) -> impl Future<Output = Result<Self::Item, Self::Error>> + Send;
 }
 
 /// Why nothing was lent.
@@ -82,10 +83,16 @@ impl<M: Make> Pool<M> {
                 let lent = self.max.saturating_sub(self.permits.available_permits());
                 let surplus = self.idle.lock().trim_cold(self.max.saturating_sub(lent));
                 drop(surplus);
-                self.make.make().await.map_err(Unavailable::Make)?
+                self.make.make(tag).await.map_err(Unavailable::Make)?
             }
         };
         Ok(Lease::new(item, tag.cloned(), self.idle.clone(), permit, self.returned.clone()))
+    }
+
+    /// Lets go of what idles for `tag`, with everything its guests remember.
+    pub(crate) fn forget(&self, tag: &Principal) {
+        let idle = self.idle.lock().take_all(tag);
+        drop(idle);
     }
 
     /// Refuses every later checkout, wakes those that wait, and lets idle items go.

@@ -9,7 +9,7 @@ impl Make for Count {
     type Item = usize;
     type Error = ();
 
-    async fn make(&self) -> Result<usize, ()> {
+    async fn make(&self, _: Option<&Principal>) -> Result<usize, ()> {
         Ok(self.0.fetch_add(1, Ordering::Relaxed))
     }
 }
@@ -92,4 +92,14 @@ async fn idle_instances_beyond_the_warm_ones_are_let_go_after_half_a_minute() {
     tokio::time::sleep(EVICT_EVERY + Duration::from_secs(1)).await;
     assert_eq!(pool.idle_len(), MIN_IDLE);
     evict.abort();
+}
+
+// principals case 12
+#[tokio::test]
+async fn what_idles_for_a_principal_can_be_let_go_without_the_others() {
+    let (pool, alice, bob) = (Pool::new(Count::default(), 4), name("alice"), name("bob"));
+    let (of_alice, of_bob) = (use_once(&pool, &alice).await, use_once(&pool, &bob).await);
+    pool.forget(&alice);
+    assert_ne!(use_once(&pool, &alice).await, of_alice);
+    assert_eq!(use_once(&pool, &bob).await, of_bob);
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use astrid_cron::{CronService, SystemClock};
 use astrid_event_bus::{Bus, Topic};
-use astrid_host_context::{AuditSink, Budgets, DenyAll, HostServices, JsonLines, Principal};
+use astrid_host_context::{AuditSink, DenyAll, HostServices, JsonLines, Principal};
 use astrid_host_ipc::ReservedTopics;
 use astrid_host_sys::{FileSecrets, LogRouter, LogSettings};
 use astrid_security_gate::Roots;
@@ -19,10 +19,8 @@ use super::jobs::{self, Actions};
 use super::registry::Registry;
 use super::{Inner, Runtime};
 use crate::cache::CompileCache;
-use crate::cpu::FuelBudget;
 use crate::dispatch::Dispatcher;
 use crate::engine::WasmHost;
-use crate::exempt::Nobody;
 use crate::{CapsuleError, Config, Exempt, Home, Kernel};
 
 /// The principal that owns what this host runs unless the embedder names another (principals chapter §1).
@@ -94,6 +92,7 @@ impl RuntimeBuilder {
         let started = tokio::task::spawn_blocking(move || self.start()).await;
         let inner = Arc::new(started.map_err(CapsuleError::host)??);
         jobs::serve(&inner)?;
+        tokio::spawn(crate::principal::sweep(Arc::downgrade(&inner.principals)));
         Ok(Runtime(inner))
     }
 
@@ -114,7 +113,9 @@ impl RuntimeBuilder {
             Some(sink) => sink,
             None => audit_file(&home)?,
         };
-        let host = WasmHost::new(&config)?;
+        let (principals, largest) = crate::principal::open(&home, &owner, &config)?;
+        // Slots of the pooling allocator are as large as the largest memory a profile allows now.
+        let host = WasmHost::new(&Config { max_memory_bytes: largest, ..config.clone() })?;
         let mut linker = Linker::new(host.engine());
         Kernel::add_to_linker(&mut linker).map_err(CapsuleError::host)?;
         let dispatcher = Arc::new(Dispatcher::default());
@@ -129,13 +130,13 @@ impl RuntimeBuilder {
             cache: CompileCache::new(host.clone(), &home, &config),
             cron: CronService::new(SystemClock::new(), KvJobs::new(store.clone())?, actions),
             reserved: Arc::new(ReservedTopics::new().and(&responses)),
-            exempt: exempt.unwrap_or_else(|| Arc::new(Nobody)),
+            exempt: exempt.unwrap_or_else(|| principals.clone()),
             health: Health::default(),
             tasks: Mutex::default(),
             bus,
             // Each capsule replaces the gate by its own; what reaches no capsule is denied.
-            services: HostServices::new(Arc::new(DenyAll), Arc::new(Budgets::new()), audit),
-            fuel: FuelBudget::new(config.fuel_per_second, config.fuel_per_invocation),
+            services: HostServices::new(Arc::new(DenyAll), principals.quota.clone(), audit),
+            principals,
             memory: Arc::default(),
             registry,
             store,

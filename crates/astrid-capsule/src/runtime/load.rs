@@ -9,6 +9,7 @@ use astrid_capsule_manifest::CapsuleManifest;
 use astrid_event_bus::{AccessPattern, Binding, BindingGuard, Charset, Gate};
 use astrid_guest::{Exports, GuestPre, InstanceError};
 use astrid_host_context::{CallContext, Cancellation, CapsuleId, Principal};
+use astrid_principals::Tokens;
 use astrid_security_gate::ManifestSecurityGate;
 use parking_lot::Mutex;
 use uuid::Uuid;
@@ -20,7 +21,7 @@ use crate::composite::CompositeCapsule;
 use crate::domains::{DomainKit, Identity};
 use crate::gate;
 use crate::load::{Program, Source, explain_unlinked};
-use crate::wasm::{Parts, RunSettings, Template, Tokens, WasmEngine};
+use crate::wasm::{Parts, RunSettings, Template, WasmEngine};
 use crate::{CapsuleError, Code, State, Timings};
 
 /// A capsule directory whose manifest was read already, by discovery.
@@ -184,7 +185,7 @@ async fn engine(
     timings.link = started.elapsed();
 
     let started = Instant::now();
-    let tokens = Arc::new(Tokens::new(Cancellation::new()));
+    let tokens = Tokens::new(Cancellation::new(), runtime.principals.revocations.clone());
     let (domains, ready) = DomainKit::new(runtime, manifest, gate, &tokens);
     let idle = CallContext::builder(identity.id.clone())
         .capsule_uuid(identity.uuid)
@@ -196,12 +197,12 @@ async fn engine(
             guest,
             services: runtime.services.with_policy(Arc::new(policy)),
             domains: Arc::new(domains),
-            max_memory_bytes: runtime.config.max_memory_bytes,
+            principals: runtime.principals.clone(),
+            logs: runtime.logs.clone(),
             memory: runtime.memory.clone(),
             idle,
         },
         tokens,
-        fuel: runtime.fuel.clone(),
         timeout: runtime.config.invocation_timeout,
         pool_size: runtime.config.pool_size(),
         is_uplink: manifest.capabilities.uplink,

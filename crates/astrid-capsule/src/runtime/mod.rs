@@ -23,6 +23,7 @@ use astrid_event_bus::{AccessPattern, Bus, Charset, Draft, Observer, Payload, Re
 use astrid_host_context::{Attribution, HostServices, Principal, Provenance};
 use astrid_host_ipc::ReservedTopics;
 use astrid_host_sys::{LogRouter, SecretStore};
+use astrid_principals::Principals;
 use astrid_security_gate::Roots;
 use astrid_store_sled::SledStore;
 use futures_util::future::join_all;
@@ -32,7 +33,6 @@ use wasmtime::component::Linker;
 
 use crate::cache::CompileCache;
 use crate::capsule::SharedCapsule;
-use crate::cpu::FuelBudget;
 use crate::dispatch::Dispatcher;
 use crate::engine::WasmHost;
 use crate::wasm::{HostState, MemoryStats};
@@ -55,7 +55,7 @@ const FAREWELL: Duration = Duration::from_millis(500);
 
 /// Loads capsules and runs them. A clone is the same runtime.
 #[derive(Clone)]
-pub struct Runtime(Arc<Inner>);
+pub struct Runtime(pub(crate) Arc<Inner>);
 
 pub(crate) struct Inner {
     pub(crate) config: Config,
@@ -70,7 +70,7 @@ pub(crate) struct Inner {
     pub(crate) bus: Bus,
     pub(crate) dispatcher: Arc<Dispatcher>,
     pub(crate) services: HostServices,
-    pub(crate) fuel: Arc<FuelBudget>,
+    pub(crate) principals: Arc<Principals>,
     pub(crate) memory: Arc<MemoryStats>,
     pub(crate) logs: LogRouter,
     pub(crate) secrets: Arc<dyn SecretStore>,
@@ -292,7 +292,8 @@ impl Runtime {
     /// Fuel a principal burnt since the runtime started.
     #[must_use]
     pub fn fuel_used(&self, principal: &str) -> u64 {
-        Principal::parse(principal).map_or(0, |principal| self.0.fuel.total(Some(&principal)))
+        Principal::parse(principal)
+            .map_or(0, |principal| self.0.principals.fuel.ledger().total(Some(&principal)))
     }
 
     /// Memory growth that was refused since the runtime started.

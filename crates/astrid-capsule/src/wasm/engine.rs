@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use astrid_host_context::{CapsuleId, Principal};
+use astrid_principals::{RevocationHook, Tokens};
 use bytes::Bytes;
 use parking_lot::Mutex;
 use tokio::sync::watch;
@@ -12,8 +13,6 @@ use tokio::task::AbortHandle;
 
 use super::run_loop::{RunLoop, RunSettings};
 use super::store::Template;
-use super::tokens::Tokens;
-use crate::cpu::FuelBudget;
 use crate::pool::Pool;
 use crate::{HandlerResult, Invoker, Readiness};
 
@@ -26,7 +25,7 @@ const MAX_WARNED: usize = 64;
 pub(crate) struct Parts {
     pub(crate) template: Template,
     pub(crate) tokens: Arc<Tokens>,
-    pub(crate) fuel: Arc<FuelBudget>,
+    /// Wall clock that a run loop's CPU windows are cut from; handlers have their principal's.
     pub(crate) timeout: Duration,
     pub(crate) pool_size: usize,
     pub(crate) is_uplink: bool,
@@ -50,6 +49,7 @@ impl WasmEngine {
     /// Must be called on a tokio runtime: the pool's evictor is a task.
     pub(crate) fn new(parts: Parts) -> Self {
         let pool = Arc::new(Pool::new(parts.template.clone(), parts.pool_size));
+        parts.template.principals.revocations.watch(&pool);
         let evictor = tokio::spawn(pool.evict_periodically()).abort_handle();
         let has_run = parts.template.guest.exports().has_run;
         let run_loop = has_run.then(|| RunLoop::new(parts.ready.clone(), parts.run.clone()));
@@ -130,6 +130,12 @@ impl WasmEngine {
                 "handler answered with an unknown action, the chain goes on; allowed: continue, modify, final, deny, abort"
             );
         }
+    }
+}
+
+impl RevocationHook for Pool<Template> {
+    fn revoked(&self, who: &Principal) {
+        self.forget(who);
     }
 }
 

@@ -45,6 +45,9 @@ impl EpochState {
     pub(crate) fn tick(&mut self, call: &CallContext) -> Result<(), Stop> {
         match call.standing() {
             Standing::Live => self.cancelled = 0,
+            // One message's principal has no authority, which every host call says; the loop itself has
+            // other messages to serve, and its windows still bound it.
+            Standing::Retired if matches!(self.rule, EpochRule::RunLoop { .. }) => self.cancelled = 0,
             Standing::Retired => return Err(Stop::Retired),
             Standing::Cancelled => {
                 self.cancelled += 1;
@@ -102,6 +105,14 @@ mod tests {
             }
             assert_eq!(state.tick(&call), Ok(()));
         }
+    }
+
+    // principals §4
+    #[test]
+    fn a_message_without_authority_does_not_stop_a_run_loop_and_windows_still_do() {
+        let refused = CallContext::builder(CapsuleId::parse("c").unwrap()).without_authority().build();
+        let mut state = EpochState::new(EpochRule::RunLoop { window: 10, exempt: false });
+        assert_eq!(ticks_until_stopped(&mut state, &refused), Some((30, Stop::Windows)));
     }
 
     #[test]

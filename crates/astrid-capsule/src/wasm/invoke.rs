@@ -4,20 +4,19 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use astrid_guest::{CallError, CapsuleResult, HookOutcome, PayloadKind};
-use astrid_host_context::{CallContext, Caller, Principal, Standing};
+use astrid_host_context::{CallContext, Cancellation, Principal, Standing};
+use astrid_principals::Admission;
 use bytes::Bytes;
 use tokio::time::Instant;
 
 use super::engine::WasmEngine;
 use super::epoch::{EpochRule, EpochState};
-use super::store::Instance;
+use super::store::{Instance, Template};
 use super::trap;
-use crate::cpu::{Admission, metered};
+use crate::cpu::metered;
 use crate::pool::Unavailable;
+use crate::principal::{Served, disabled};
 use crate::{HandlerResult, Invoker};
-
-/// Calls of one principal that run at once and share its second of fuel (principals chapter §5).
-const IN_FLIGHT: u64 = 4;
 
 static INVOCATIONS: AtomicU64 = AtomicU64::new(1);
 
@@ -41,61 +40,44 @@ impl WasmEngine {
         payload: &Bytes,
         caller: Option<Invoker>,
     ) -> Result<HandlerResult, String> {
-        let timeout = self.parts.timeout;
-        // Before admission, so that waiting spends the same budget as running.
-        let deadline = (!self.parts.is_uplink).then(|| Instant::now() + timeout);
-        let owner = || self.parts.template.idle.principal().cloned();
-        let (principal, caller) = match caller {
-            Some(Invoker { caller, authority }) => (authority.or_else(owner), Some(caller)),
-            None => (owner(), None),
-        };
-        let mut admission = self.admit(principal.as_ref(), deadline).await?;
-        let mut lease =
-            self.pool.checkout(principal.as_ref(), deadline).await.map_err(|e| self.unavailable(e))?;
+        let begun = Instant::now();
+        let Template { principals, logs, idle, .. } = &self.parts.template;
+        let served = Served::resolve(caller, idle, principals, logs).await?;
+        let who = served.principal.as_ref();
+        let token = self.parts.tokens.of(who, served.generation);
+        served.check(&token)?;
+        // From before admission, so that waiting spends the same budget as running.
+        let deadline = (!self.parts.is_uplink).then(|| begun + served.timeout());
+        let mut admission = self.admit(&served, deadline).await?;
+        let mut lease = self.pool.checkout(who, deadline).await.map_err(|e| self.unavailable(e))?;
         let Some(instance) = lease.item() else { return Err("interceptor failed".to_owned()) };
 
-        let context = self.context(instance, principal.clone(), caller, deadline);
-        let answer = self.call(instance, context, action, payload, deadline, &mut admission).await;
-        let burnt = self.parts.fuel.per_invocation().saturating_sub(instance.store.get_fuel().unwrap_or(0));
+        let context = context(instance, &served, token.clone(), deadline);
+        let answer = self.call(instance, context, action, payload, &served, &mut admission).await;
+        let burnt = principals.fuel.per_invocation().saturating_sub(instance.store.get_fuel().unwrap_or(0));
         admission.settle(burnt);
+        if let Some(who) = who {
+            principals.memory.sample(who, instance.store.data().meter.bytes());
+        }
         let answer = answer.map_err(|error| {
             tracing::error!(target: "astrid.capsule", capsule = %self.id(), action, error = ?error, "handler failed");
-            trap::reason(&error, timeout, principal.as_ref())
+            trap::reason(&error, served.timeout(), who)
         })?;
         // A guest that had the time to answer for a principal who is gone answers nobody.
         if instance.store.data().call.standing() == Standing::Retired {
-            return Err(trap::retired(principal.as_ref()));
+            return Err(disabled(who));
         }
         instance.store.data_mut().clear();
         lease.give_back();
         Ok(self.judge(answer))
     }
 
-    async fn admit(&self, who: Option<&Principal>, deadline: Option<Instant>) -> Result<Admission, String> {
-        self.parts.fuel.admit(who, IN_FLIGHT, deadline).await.ok_or_else(|| {
+    async fn admit(&self, served: &Served, deadline: Option<Instant>) -> Result<Admission, String> {
+        let (who, rate) = (served.principal.as_ref(), served.fuel());
+        self.parts.template.principals.fuel.admit(who, rate, deadline).await.ok_or_else(|| {
             let who = who.map_or("nobody", Principal::as_str);
-            format!("principal '{who}' is over its CPU budget of {} fuel/s", self.parts.fuel.per_second())
+            format!("principal '{who}' is over its CPU budget of {} fuel/s", rate.per_second)
         })
-    }
-
-    fn context(
-        &self,
-        instance: &Instance,
-        principal: Option<Principal>,
-        caller: Option<Caller>,
-        deadline: Option<Instant>,
-    ) -> CallContext {
-        let idle = &instance.store.data().call;
-        let mut context = idle
-            .to_builder()
-            .cancellation(self.parts.tokens.of(principal.as_ref()))
-            .caller(caller)
-            .deadline(deadline)
-            .invocation(INVOCATIONS.fetch_add(1, Ordering::Relaxed));
-        if let Some(principal) = principal {
-            context = context.principal(principal);
-        }
-        context.build()
     }
 
     async fn call(
@@ -104,22 +86,26 @@ impl WasmEngine {
         context: CallContext,
         action: &str,
         payload: &Bytes,
-        deadline: Option<Instant>,
+        served: &Served,
         admission: &mut Admission,
     ) -> Result<CapsuleResult, CallError> {
         let ended = |source| CallError::Ended { export: astrid_guest::HOOK, source };
         let Instance { store, guest } = instance;
+        let principals = &self.parts.template.principals;
         let state = store.data_mut();
+        let deadline = context.deadline();
         state.call.replace(context);
-        state.meter.retarget(self.parts.template.max_memory_bytes);
+        state.meter.retarget(served.quotas.max_memory_bytes);
         state.epoch = EpochState::new(EpochRule::Invocation { deadline });
-        let fuel = self.parts.fuel.per_invocation();
+        let fuel = principals.fuel.per_invocation();
         let gauge = Arc::clone(&state.gauge);
         gauge.set(fuel);
         store.set_epoch_deadline(1);
         store.set_fuel(fuel).map_err(ended)?;
         store.fuel_async_yield_interval(Some(admission.interval())).map_err(ended)?;
-        metered(guest.call_hook(store, action, payload), fuel, &gauge, admission).await
+        let places = served.quotas.max_in_flight_calls;
+        let place = principals.in_flight.turn(served.principal.as_ref(), self.id(), places);
+        metered(guest.call_hook(store, action, payload), fuel, &gauge, admission, place).await
     }
 
     fn unavailable(&self, error: Unavailable<wasmtime::Error>) -> String {
@@ -146,4 +132,26 @@ impl WasmEngine {
             }
         }
     }
+}
+
+fn context(
+    instance: &Instance,
+    served: &Served,
+    token: Cancellation,
+    deadline: Option<Instant>,
+) -> CallContext {
+    let context = instance
+        .store
+        .data()
+        .call
+        .to_builder()
+        .cancellation(token)
+        .caller(served.caller.clone())
+        .deadline(deadline)
+        .invocation(INVOCATIONS.fetch_add(1, Ordering::Relaxed));
+    match &served.principal {
+        Some(principal) => context.principal(principal.clone()),
+        None => context,
+    }
+    .build()
 }

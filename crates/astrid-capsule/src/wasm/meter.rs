@@ -37,6 +37,11 @@ impl StoreMemoryMeter {
         self.limit = limit;
     }
 
+    /// Linear memory held now. It never shrinks, so at the end of a call this is the call's peak.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
     fn grow(held: &mut u64, limit: u64, current: usize, desired: usize) -> bool {
         let more = u64::try_from(desired.saturating_sub(current)).unwrap_or(u64::MAX);
         let next = held.saturating_add(more);

@@ -7,7 +7,6 @@ mod meter;
 mod run_loop;
 mod state;
 mod store;
-mod tokens;
 mod trap;
 
 pub(crate) use engine::{Parts, WasmEngine};
@@ -15,4 +14,3 @@ pub(crate) use meter::MemoryStats;
 pub(crate) use run_loop::RunSettings;
 pub(crate) use state::{Domains, HostState};
 pub(crate) use store::Template;
-pub(crate) use tokens::Tokens;

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use astrid_guest::CallError;
 use astrid_host_context::{CallKind, Standing};
+use astrid_principals::Tokens;
 use parking_lot::Mutex;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -12,7 +13,6 @@ use tokio::time::Instant;
 
 use super::epoch::{EpochRule, EpochState};
 use super::store::{Template, YIELD_FUEL};
-use super::tokens::Tokens;
 use crate::cpu::Stop;
 use crate::engine::TICK;
 use crate::{Exempt, Readiness};
@@ -178,15 +178,16 @@ impl Judge {
     }
 }
 
-async fn run(template: &Template, tokens: &Tokens, rule: EpochRule) -> End {
+async fn run(template: &Template, tokens: &Arc<Tokens>, rule: EpochRule) -> End {
     let mut instance = match template.instantiate().await {
         Ok(instance) => instance,
         Err(error) => return End::Failed(format!("run loop could not be instantiated: {error:#}")),
     };
     let owner = template.idle.principal().cloned();
     let state = instance.store.data_mut();
-    let context =
-        state.call.to_builder().kind(CallKind::RunLoop).cancellation(tokens.of(owner.as_ref())).build();
+    // Held for as long as the loop runs; an owner who is revoked now gets a token that has fired.
+    let token = tokens.of(owner.as_ref(), 0);
+    let context = state.call.to_builder().kind(CallKind::RunLoop).cancellation(token.clone()).build();
     let progress = context.progress().clone();
     state.call.replace(context);
     state.epoch = EpochState::new(rule);

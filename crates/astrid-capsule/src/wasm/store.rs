@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use astrid_guest::{GuestInstance, GuestPre};
-use astrid_host_context::{CallContext, HostServices};
+use astrid_host_context::{CallContext, HostServices, Principal};
+use astrid_host_sys::LogRouter;
+use astrid_principals::Principals;
 use wasmtime::{CallHook, Store, UpdateDeadline};
 
 use super::meter::{MemoryStats, StoreMemoryMeter};
@@ -22,7 +24,8 @@ pub(crate) struct Template {
     pub(crate) guest: GuestPre<HostState>,
     pub(crate) services: HostServices,
     pub(crate) domains: Arc<DomainKit>,
-    pub(crate) max_memory_bytes: u64,
+    pub(crate) principals: Arc<Principals>,
+    pub(crate) logs: LogRouter,
     pub(crate) memory: Arc<MemoryStats>,
     /// The context between invocations: the owner, nobody calling.
     pub(crate) idle: CallContext,
@@ -41,8 +44,14 @@ impl Template {
         self.idle.to_builder().progress(Arc::default()).build()
     }
 
+    /// An instance for the owner.
     pub(super) async fn instantiate(&self) -> wasmtime::Result<Instance> {
-        let meter = StoreMemoryMeter::new(self.max_memory_bytes, self.memory.clone());
+        self.instantiate_for(self.idle.principal()).await
+    }
+
+    async fn instantiate_for(&self, who: Option<&Principal>) -> wasmtime::Result<Instance> {
+        let limit = self.principals.profiles.quotas(who).max_memory_bytes;
+        let meter = StoreMemoryMeter::new(limit, self.memory.clone());
         let idle = self.idle_context();
         let domains = self.domains.open(&idle);
         let state = HostState::new(idle, self.services.clone(), domains, meter);
@@ -72,7 +81,7 @@ impl Make for Template {
     type Item = Instance;
     type Error = wasmtime::Error;
 
-    async fn make(&self) -> wasmtime::Result<Instance> {
-        self.instantiate().await
+    async fn make(&self, tag: Option<&Principal>) -> wasmtime::Result<Instance> {
+        self.instantiate_for(tag).await
     }
 }

@@ -7,6 +7,7 @@ use astrid_host_context::Principal;
 use wasmtime::Trap;
 
 use crate::cpu::Stop;
+use crate::principal::disabled;
 
 /// The stable reason a chain and a user see; the error itself goes to the capsule's log.
 pub(super) fn reason(error: &CallError, timeout: Duration, who: Option<&Principal>) -> String {
@@ -15,7 +16,7 @@ pub(super) fn reason(error: &CallError, timeout: Duration, who: Option<&Principa
         return match stop {
             Stop::Deadline => format!("interceptor exceeded its deadline of {}s", timeout.as_secs()),
             Stop::Cancelled => "capsule is stopping".to_owned(),
-            Stop::Retired => retired(who),
+            Stop::Retired => disabled(who),
             Stop::Windows => stop.to_string(),
         };
     }
@@ -25,9 +26,4 @@ pub(super) fn reason(error: &CallError, timeout: Duration, who: Option<&Principa
         Some(Trap::MemoryOutOfBounds) => "interceptor trapped: memory out of bounds".to_owned(),
         _ => "interceptor failed".to_owned(),
     }
-}
-
-/// The reason of a call whose principal was disabled while it ran.
-pub(super) fn retired(who: Option<&Principal>) -> String {
-    format!("principal '{}' is disabled", who.map_or("nobody", Principal::as_str))
 }

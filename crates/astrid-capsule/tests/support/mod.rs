@@ -97,12 +97,17 @@ pub(crate) const ACTIONS: &[&str] = &[
 ];
 
 fn probe_manifest() -> String {
+    probe_manifest_with("")
+}
+
+/// The manifest of [`Place::probe`] with these tables before its own.
+pub(crate) fn probe_manifest_with(tables: &str) -> String {
     let bindings: String = ACTIONS
         .iter()
         .map(|a| format!("\"probe.v1.{a}\" = {{ wit = \"opaque\", handler = \"{a}\" }}\n"))
         .collect();
     format!(
-        "[capabilities]\nfs_read = [\"cwd://\"]\n\n[publish]\n\"probe.v1.*\" = \"opaque\"\n\n[subscribe]\n\"probe.v1.in.*\" = \"opaque\"\n{bindings}"
+        "{tables}\n[capabilities]\nfs_read = [\"cwd://\"]\n\n[publish]\n\"probe.v1.*\" = \"opaque\"\n\n[subscribe]\n\"probe.v1.in.*\" = \"opaque\"\n{bindings}"
     )
 }
 

@@ -47,6 +47,12 @@ impl Window {
         nanos(over, rate)
     }
 
+    /// What is used of the second that ends now; more than `rate` while there is a debt.
+    pub(super) fn used(&mut self, rate: u64, now: Instant) -> u64 {
+        self.drain(rate, now);
+        self.level
+    }
+
     /// True once nothing is left to remember.
     pub(super) fn is_idle(&mut self, rate: u64, now: Instant) -> bool {
         self.drain(rate, now);

@@ -1,0 +1,66 @@
+//! What an operator's tools ask of a runtime about principals.
+
+use astrid_event_bus::Lane;
+use astrid_host_context::{CapsuleId, Principal, Scope};
+use astrid_host_kv::Store;
+use astrid_principals::{SharedProfile, Unusable, Usage};
+
+use crate::{CapsuleError, Runtime};
+
+impl Runtime {
+    /// To be called after every write to a principal's profile or to the groups: the next call reads them
+    /// anew. Who is disabled now loses the calls it runs on all capsules, which end with `principal '…'
+    /// is disabled`. A change that nobody told of is noticed by the principal's next call, at most a
+    /// second after the last look.
+    ///
+    /// # Errors
+    /// The name is not valid. A profile that cannot be used is an answer, not an error.
+    pub async fn principal_changed(
+        &self,
+        name: &str,
+    ) -> Result<Result<SharedProfile, Unusable>, CapsuleError> {
+        let who = parse(name)?;
+        Ok(self.0.principals.changed(&who).await.map(|found| found.profile))
+    }
+
+    /// Ends what a principal runs, and refuses its calls until [`Runtime::readmit_principal`]. For one
+    /// whose profile is being removed: without the file it would be served as an unregistered one.
+    ///
+    /// # Errors
+    /// The name is not valid.
+    pub fn remove_principal(&self, name: &str) -> Result<(), CapsuleError> {
+        self.0.principals.remove(&parse(name)?);
+        Ok(())
+    }
+
+    /// Serves a removed principal again.
+    ///
+    /// # Errors
+    /// The name is not valid.
+    pub fn readmit_principal(&self, name: &str) -> Result<(), CapsuleError> {
+        self.0.principals.revocations.readmit(&parse(name)?);
+        Ok(())
+    }
+
+    /// What a principal uses now. Keys and values count for the capsules that are loaded.
+    ///
+    /// # Errors
+    /// The name is not valid, or the store does not answer.
+    pub async fn quota_usage(&self, name: &str) -> Result<Usage, CapsuleError> {
+        let who = parse(name)?;
+        let mut usage = self.0.principals.quota_usage(&who);
+        let per_second = self.0.principals.profiles.quotas(Some(&who)).max_ipc_throughput_bytes;
+        usage.ipc_window = self.0.bus.rates().used(&Lane::Of(who.clone()), per_second);
+        for capsule in self.capsules() {
+            let id = CapsuleId::parse(capsule.id()).map_err(CapsuleError::host)?;
+            let scope = Scope { principal: Some(who.clone()), capsule: id };
+            let keys = self.0.store.usage(&scope).await.map_err(CapsuleError::host)?;
+            usage.storage_bytes = usage.storage_bytes.saturating_add(keys.bytes);
+        }
+        Ok(usage)
+    }
+}
+
+fn parse(name: &str) -> Result<Principal, CapsuleError> {
+    Principal::parse(name).map_err(CapsuleError::host)
+}

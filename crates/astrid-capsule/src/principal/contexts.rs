@@ -1,0 +1,53 @@
+//! A run loop's next context: the message's principal under the token that ends that principal's calls.
+
+use std::sync::Arc;
+
+use astrid_event_bus::Message;
+use astrid_host_context::CallContext;
+use astrid_host_ipc::ContextResolver;
+use astrid_principals::{CallToken, Principals, Tokens};
+use parking_lot::Mutex;
+
+/// The contexts of one store.
+pub(crate) struct Contexts {
+    tokens: Arc<Tokens>,
+    principals: Arc<Principals>,
+    /// The token of the context in force, held until the next message.
+    held: Mutex<Option<CallToken>>,
+}
+
+impl Contexts {
+    pub(crate) fn new(tokens: Arc<Tokens>, principals: Arc<Principals>) -> Self {
+        Self { tokens, principals, held: Mutex::default() }
+    }
+}
+
+impl ContextResolver for Contexts {
+    /// A profile that cannot be used leaves the loop running and this message without authority.
+    fn resolve(&self, own: &CallContext, message: &Message) -> CallContext {
+        let principal = message.authority().or(own.principal());
+        let caller = Some(message.caller_for(own.capsule_uuid()));
+        let Some(principal) = principal else {
+            return own.to_builder().caller(caller).no_principal().build();
+        };
+        let call = own.to_builder().caller(caller).principal(principal.clone());
+        match self.principals.profiles.current(principal) {
+            Ok(found) => {
+                let token = self.tokens.of(Some(principal), found.generation);
+                let call = call.cancellation(token.clone()).build();
+                *self.held.lock() = Some(token);
+                // One look at the file's times; it is read here only after an operator wrote it.
+                self.principals.env.refresh_now(&call.scope());
+                call
+            }
+            Err(unusable) => {
+                tracing::warn!(
+                    target: "astrid.principals",
+                    capsule = %own.capsule(),
+                    "a run loop's message is served without authority: {unusable}"
+                );
+                call.without_authority().build()
+            }
+        }
+    }
+}

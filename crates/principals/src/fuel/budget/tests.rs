@@ -1,0 +1,89 @@
+use super::*;
+
+fn rate(per_second: u64) -> FuelRate {
+    FuelRate { per_second, in_flight: 1 }
+}
+
+fn budget() -> Arc<FuelBudget> {
+    FuelBudget::new(10_000)
+}
+
+fn principal(name: &str) -> Principal {
+    Principal::parse(name).unwrap()
+}
+
+// principals case 15
+#[tokio::test(start_paused = true)]
+async fn a_reservation_that_is_dropped_stays_charged_and_one_that_is_settled_with_nothing_is_free() {
+    let fuel = budget();
+    let dropped = fuel.admit(None, rate(1000), None).await.unwrap();
+    drop(dropped);
+    let until = Some(Instant::now());
+    assert!(fuel.admit(None, rate(1000), until).await.is_none());
+    tokio::time::advance(Duration::from_secs(1)).await;
+    fuel.admit(None, rate(1000), None).await.unwrap().settle(0);
+    assert!(fuel.admit(None, rate(1000), Some(Instant::now())).await.is_some());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_overshoot_is_a_debt_that_later_seconds_pay() {
+    let fuel = budget();
+    let mut call = fuel.admit(None, rate(1000), None).await.unwrap();
+    let pauses: Vec<_> = (1..=5).map(|second| call.spent(1000 * second)).collect();
+    assert_eq!(pauses, [0, 1, 2, 3, 4].map(Duration::from_secs));
+    call.settle(5000);
+    assert_eq!(fuel.ledger().total(None), 5000);
+    assert!(fuel.admit(None, rate(1000), None).await.is_none());
+}
+
+// principals case 14
+#[tokio::test(start_paused = true)]
+async fn one_principal_over_budget_leaves_the_other_untouched_and_totals_are_exact() {
+    let fuel = budget();
+    let (alice, bob) = (principal("alice"), principal("bob"));
+    let mut call = fuel.admit(Some(&alice), rate(1000), None).await.unwrap();
+    call.spent(9000);
+    assert_eq!(fuel.window(Some(&alice)), 9000);
+    assert!(fuel.admit(Some(&alice), rate(1000), None).await.is_none());
+    let other = fuel.admit(Some(&bob), rate(1000), Some(Instant::now())).await.unwrap();
+    call.settle(9001);
+    other.settle(7);
+    let mut totals = fuel.ledger().snapshot();
+    totals.sort();
+    assert_eq!(totals, [(Some(alice), 9001), (Some(bob), 7)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_principals_with_different_rates_get_different_shares() {
+    let fuel = budget();
+    let (alice, bob) = (principal("alice"), principal("bob"));
+    let until = Some(Instant::now());
+    let four = FuelRate { per_second: 1000, in_flight: 4 };
+    let held: Vec<_> =
+        [fuel.admit(Some(&alice), four, until).await, fuel.admit(Some(&alice), four, until).await]
+            .into_iter()
+            .flatten()
+            .collect();
+    assert_eq!((held.len(), fuel.window(Some(&alice))), (2, 500));
+    let _wide = fuel.admit(Some(&bob), rate(8000), until).await.unwrap();
+    assert_eq!(fuel.window(Some(&bob)), 8000);
+}
+
+#[tokio::test(start_paused = true)]
+async fn idle_windows_are_forgotten_at_most_once_a_minute() {
+    let fuel = budget();
+    let visit = async |n: u32| {
+        let who = principal(&format!("p{n}"));
+        fuel.admit(Some(&who), rate(1000), None).await.unwrap().settle(1);
+    };
+    for n in 0..2000 {
+        visit(n).await;
+    }
+    tokio::time::advance(Duration::from_secs(30)).await;
+    visit(2000).await;
+    assert_eq!(fuel.windows(), 2001);
+    tokio::time::advance(Duration::from_secs(31)).await;
+    visit(2001).await;
+    assert_eq!(fuel.windows(), 1);
+    assert_eq!(fuel.ledger().snapshot().len(), 2002, "totals are kept");
+}

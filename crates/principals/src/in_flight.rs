@@ -1,0 +1,197 @@
+//! How many handlers of one principal compute at once, over all capsules.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Weak};
+use std::task::{Context, Poll, Waker};
+
+use astrid_host_context::{CapsuleId, Principal};
+use parking_lot::Mutex;
+
+type Account = Option<Principal>;
+
+/// Places to compute in, by principal.
+///
+/// A call takes its place with [`Turn::poll_enter`] before it computes and gives it back with
+/// [`Turn::leave`] whenever it waits, so a call that waits for the host, or for another handler of
+/// the same principal, holds nobody up. Places go round the capsules that wait, and within a capsule
+/// in the order of arrival.
+#[derive(Debug, Default)]
+pub struct InFlight {
+    queues: Arc<Mutex<HashMap<Account, Weak<Mutex<Queue>>>>>,
+}
+
+#[derive(Debug, Default)]
+struct Queue {
+    running: u64,
+    limit: u64,
+    /// Capsules with waiting calls, the next to be served first.
+    capsules: VecDeque<(CapsuleId, VecDeque<Waiting>)>,
+    next_ticket: u64,
+}
+
+#[derive(Debug)]
+struct Waiting {
+    ticket: u64,
+    waker: Waker,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Outside,
+    Waiting(u64),
+    Inside,
+}
+
+/// One call's place. Dropping it gives the place back.
+#[derive(Debug)]
+pub struct Turn {
+    who: Account,
+    capsule: CapsuleId,
+    queue: Arc<Mutex<Queue>>,
+    place: Place,
+    home: Arc<Mutex<HashMap<Account, Weak<Mutex<Queue>>>>>,
+}
+
+impl InFlight {
+    /// A call of `who` through `capsule`, not computing yet. `limit` is the principal's as of now and
+    /// applies to all its calls from now on.
+    #[must_use]
+    pub fn turn(&self, who: Option<&Principal>, capsule: &CapsuleId, limit: u64) -> Turn {
+        let mut queues = self.queues.lock();
+        let who = who.cloned();
+        let queue = queues.get(&who).and_then(Weak::upgrade).unwrap_or_default();
+        queues.insert(who.clone(), Arc::downgrade(&queue));
+        queue.lock().limit = limit.max(1);
+        Turn { who, capsule: capsule.clone(), queue, place: Place::Outside, home: self.queues.clone() }
+    }
+
+    /// Handlers of `who` that compute now.
+    #[must_use]
+    pub fn running(&self, who: Option<&Principal>) -> u64 {
+        let queues = self.queues.lock();
+        // Under the map's lock, so that the last turn to go still sees that it is the last.
+        let queue = queues.get(&who.cloned()).and_then(Weak::upgrade);
+        queue.map_or(0, |queue| queue.lock().running)
+    }
+
+    /// Who has a call under way, waiting ones included.
+    #[must_use]
+    pub fn under_way(&self) -> Vec<Principal> {
+        self.queues.lock().keys().flatten().cloned().collect()
+    }
+
+    /// How many principals have a call under way.
+    #[must_use]
+    pub fn principals(&self) -> usize {
+        self.queues.lock().len()
+    }
+}
+
+impl Turn {
+    /// Takes a place, or waits in line for one.
+    pub fn poll_enter(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let mut queue = self.queue.lock();
+        match self.place {
+            Place::Inside => return Poll::Ready(()),
+            Place::Outside if queue.capsules.is_empty() && queue.running < queue.limit => {
+                queue.running += 1;
+                self.place = Place::Inside;
+                return Poll::Ready(());
+            }
+            Place::Outside => self.place = Place::Waiting(queue.join(&self.capsule, cx.waker())),
+            Place::Waiting(ticket) if !queue.renew(&self.capsule, ticket, cx.waker()) => {
+                // Whoever left the line was counted in by `serve`.
+                self.place = Place::Inside;
+                return Poll::Ready(());
+            }
+            Place::Waiting(_) => {}
+        }
+        // A limit that was raised meanwhile lets more in than have left.
+        let woken = queue.serve();
+        drop(queue);
+        woken.into_iter().for_each(Waker::wake);
+        Poll::Pending
+    }
+
+    /// Gives the place back, if the call has one.
+    pub fn leave(&mut self) {
+        let woken = {
+            let mut queue = self.queue.lock();
+            match std::mem::replace(&mut self.place, Place::Outside) {
+                Place::Outside => return,
+                Place::Inside => queue.running = queue.running.saturating_sub(1),
+                Place::Waiting(ticket) => {
+                    // Served and never polled again: the place it was given goes on.
+                    if !queue.quit(&self.capsule, ticket) {
+                        queue.running = queue.running.saturating_sub(1);
+                    }
+                }
+            }
+            queue.serve()
+        };
+        woken.into_iter().for_each(Waker::wake);
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        self.leave();
+        let mut queues = self.home.lock();
+        // The map's lock keeps new turns away, so the last one can see that it is the last.
+        if Arc::strong_count(&self.queue) == 1 {
+            queues.remove(&self.who);
+        }
+    }
+}
+
+impl Queue {
+    fn line(&mut self, capsule: &CapsuleId) -> Option<&mut VecDeque<Waiting>> {
+        self.capsules.iter_mut().find(|(of, _)| of == capsule).map(|(_, line)| line)
+    }
+
+    fn join(&mut self, capsule: &CapsuleId, waker: &Waker) -> u64 {
+        let ticket = self.next_ticket;
+        self.next_ticket += 1;
+        let waiting = Waiting { ticket, waker: waker.clone() };
+        match self.line(capsule) {
+            Some(line) => line.push_back(waiting),
+            None => self.capsules.push_back((capsule.clone(), VecDeque::from([waiting]))),
+        }
+        ticket
+    }
+
+    /// Whether the ticket still waits; it is woken through `waker` from now on.
+    fn renew(&mut self, capsule: &CapsuleId, ticket: u64, waker: &Waker) -> bool {
+        let waiting = self.line(capsule).and_then(|line| line.iter_mut().find(|w| w.ticket == ticket));
+        waiting.map(|waiting| waiting.waker.clone_from(waker)).is_some()
+    }
+
+    /// Takes a ticket out of the line; whether it was there.
+    fn quit(&mut self, capsule: &CapsuleId, ticket: u64) -> bool {
+        let Some(line) = self.line(capsule) else { return false };
+        let before = line.len();
+        line.retain(|waiting| waiting.ticket != ticket);
+        let found = line.len() < before;
+        self.capsules.retain(|(_, line)| !line.is_empty());
+        found
+    }
+
+    /// Gives free places to those in line, capsule after capsule.
+    fn serve(&mut self) -> Vec<Waker> {
+        let mut woken = Vec::new();
+        while self.running < self.limit {
+            let Some((capsule, mut line)) = self.capsules.pop_front() else { break };
+            if let Some(waiting) = line.pop_front() {
+                self.running += 1;
+                woken.push(waiting.waker);
+            }
+            if !line.is_empty() {
+                self.capsules.push_back((capsule, line));
+            }
+        }
+        woken
+    }
+}
+
+#[cfg(test)]
+mod tests;

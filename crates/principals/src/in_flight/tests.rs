@@ -1,0 +1,92 @@
+use super::*;
+use std::future::poll_fn;
+
+fn capsule(name: &str) -> CapsuleId {
+    CapsuleId::parse(name).unwrap()
+}
+
+fn try_enter(turn: &mut Turn) -> bool {
+    turn.poll_enter(&mut Context::from_waker(Waker::noop())).is_ready()
+}
+
+#[test]
+fn no_more_than_the_limit_compute_and_a_call_that_waits_makes_room() {
+    let places = InFlight::default();
+    let alice = Principal::parse("alice").unwrap();
+    let mut turns: Vec<_> = (0..3).map(|_| places.turn(Some(&alice), &capsule("c"), 2)).collect();
+    assert_eq!(turns.iter_mut().map(try_enter).collect::<Vec<_>>(), [true, true, false]);
+    assert_eq!(places.running(Some(&alice)), 2);
+    turns[0].leave();
+    assert!(try_enter(&mut turns[2]));
+    assert!(!try_enter(&mut turns[0]));
+    drop(turns);
+    assert_eq!((places.running(Some(&alice)), places.principals()), (0, 0));
+}
+
+#[test]
+fn principals_do_not_wait_for_one_another() {
+    let places = InFlight::default();
+    let (alice, bob) = (Principal::parse("alice").unwrap(), Principal::parse("bob").unwrap());
+    let mut of_alice = places.turn(Some(&alice), &capsule("c"), 1);
+    let mut of_bob = places.turn(Some(&bob), &capsule("c"), 1);
+    assert!(try_enter(&mut of_alice) && try_enter(&mut of_bob));
+}
+
+#[test]
+fn places_go_round_the_capsules_that_wait() {
+    let places = InFlight::default();
+    let mut first = places.turn(None, &capsule("busy"), 1);
+    assert!(try_enter(&mut first));
+    let mut busy: Vec<_> = (0..3).map(|_| places.turn(None, &capsule("busy"), 1)).collect();
+    let mut other = places.turn(None, &capsule("other"), 1);
+    for turn in busy.iter_mut().chain([&mut other]) {
+        assert!(!try_enter(turn));
+    }
+    first.leave();
+    assert!(try_enter(&mut busy[0]));
+    busy[0].leave();
+    assert!(try_enter(&mut other), "three calls of one capsule are no turn three times");
+}
+
+#[test]
+fn a_place_that_was_given_to_a_call_that_went_away_goes_on() {
+    let places = InFlight::default();
+    let mut turns: Vec<_> = (0..3).map(|_| places.turn(None, &capsule("c"), 1)).collect();
+    assert_eq!(turns.iter_mut().map(try_enter).collect::<Vec<_>>(), [true, false, false]);
+    turns[0].leave();
+    drop(turns.remove(1));
+    assert!(try_enter(&mut turns[1]));
+}
+
+#[test]
+fn a_raised_limit_lets_those_in_line_in() {
+    let places = InFlight::default();
+    let mut turns: Vec<_> = (0..3).map(|_| places.turn(None, &capsule("c"), 1)).collect();
+    assert_eq!(turns.iter_mut().map(try_enter).collect::<Vec<_>>(), [true, false, false]);
+    let mut late = places.turn(None, &capsule("c"), 3);
+    assert!(!try_enter(&mut late));
+    assert!(try_enter(&mut turns[1]) && try_enter(&mut turns[2]));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn under_load_the_limit_holds_and_everybody_gets_a_turn() {
+    let places = Arc::new(InFlight::default());
+    let inside = Arc::new(std::sync::atomic::AtomicU64::new(0));
+    let calls = (0..40).map(|n| {
+        let (places, inside) = (places.clone(), inside.clone());
+        tokio::spawn(async move {
+            let mut turn = places.turn(None, &capsule(&format!("c{}", n % 3)), 4);
+            for _ in 0..50 {
+                poll_fn(|cx| turn.poll_enter(cx)).await;
+                assert!(inside.fetch_add(1, std::sync::atomic::Ordering::SeqCst) < 4);
+                inside.fetch_sub(1, std::sync::atomic::Ordering::SeqCst);
+                turn.leave();
+                tokio::task::yield_now().await;
+            }
+        })
+    });
+    for call in calls.collect::<Vec<_>>() {
+        call.await.unwrap();
+    }
+    assert_eq!((places.running(None), places.principals()), (0, 0));
+}
