@@ -17,7 +17,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use astrid_capsule_discovery::{Finding, Fingerprint, SearchPath, Trust, validate};
+use astrid_capsule_discovery::{Finding, Fingerprint, SearchPath, Trust};
 use astrid_cron::CronService;
 use astrid_event_bus::{AccessPattern, Bus, Charset, Draft, Observer, Payload, Report, Topic};
 use astrid_host_context::{Attribution, HostServices, Principal, Provenance};
@@ -183,11 +183,10 @@ impl Runtime {
         result
     }
 
-    /// What the interfaces of the loaded capsules lack.
+    /// What the interfaces of the loaded capsules lack, for each principal's view.
     #[must_use]
     pub fn findings(&self) -> Vec<Finding> {
-        let snapshot = self.0.registry.snapshot();
-        validate(snapshot.all().iter().map(|seen| seen.capsule.manifest()))
+        self.0.registry.snapshot().findings()
     }
 
     /// What the loaded capsules lack to be an agent that hears a user and answers; nothing if they are one.

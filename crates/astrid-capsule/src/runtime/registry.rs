@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use astrid_capsule_discovery::Fingerprint;
+use astrid_capsule_discovery::{Finding, Fingerprint, validate};
 use astrid_event_bus::{BindingGuard, Gate};
 use astrid_host_context::Principal;
 use astrid_host_sys::RegistryUnavailable;
@@ -30,6 +30,14 @@ pub(super) struct Entry {
     pub(super) owner: Principal,
     pub(super) approved: Option<Fingerprint>,
     pub(super) meta: Value,
+}
+
+/// Where a loaded capsule came from.
+pub(super) struct Origin {
+    pub(super) id: String,
+    pub(super) dir: PathBuf,
+    pub(super) owner: Principal,
+    pub(super) approved: Option<Fingerprint>,
 }
 
 enum Place {
@@ -115,6 +123,21 @@ impl Snapshot {
         }
         let id = seen.capsule.id();
         seen.first && !self.list.iter().any(|other| other.capsule.id() == id && other.view.contains(who))
+    }
+
+    /// What the capsules of each view lack, each finding once.
+    pub(crate) fn findings(&self) -> Vec<Finding> {
+        let principals: BTreeSet<_> = self.list.iter().flat_map(|seen| seen.view.iter()).collect();
+        let mut findings = Vec::new();
+        for who in principals {
+            let view = self.list.iter().filter(|seen| seen.view.contains(who));
+            for finding in validate(view.map(|seen| seen.capsule.manifest())) {
+                if !findings.contains(&finding) {
+                    findings.push(finding);
+                }
+            }
+        }
+        findings
     }
 
     /// [`Snapshot::reaches`] by session id. An instance that is about to be shown here is hidden from nobody.
@@ -205,11 +228,16 @@ impl Registry {
     }
 
     /// What a reload of the capsule with this session id needs.
-    pub(super) fn origin(&self, uuid: Uuid) -> Option<(PathBuf, Principal, Option<Fingerprint>)> {
+    pub(super) fn origin(&self, uuid: Uuid) -> Option<Origin> {
         let places = self.places.lock();
         let mut loaded = places.iter().filter_map(Place::loaded);
         let entry = &loaded.find(|loaded| loaded.entry.capsule.source_uuid() == uuid)?.entry;
-        Some((entry.dir.clone(), entry.owner.clone(), entry.approved.clone()))
+        Some(Origin {
+            id: entry.capsule.id().to_owned(),
+            dir: entry.dir.clone(),
+            owner: entry.owner.clone(),
+            approved: entry.approved.clone(),
+        })
     }
 
     /// What is loaded now.
