@@ -32,7 +32,7 @@ fn move_in(place: &Place, dir: &Path) -> PathBuf {
 }
 
 fn looper(place: &Place, id: &str, mode: &str) -> PathBuf {
-    let manifest = format!("[env.mode]\ndefault = \"{mode}\"\n");
+    let manifest = format!("[env.mode]\ndefault = \"{mode}\"\n[subscribe]\n\"looper.v1.ask\" = \"opaque\"\n");
     move_in(place, &place.capsule(id, &guest("looper"), &manifest))
 }
 
@@ -135,6 +135,25 @@ async fn a_run_loop_that_is_not_ready_is_waited_for_half_a_second_and_no_longer(
     assert!(report.took >= Duration::from_millis(500));
     assert!(report.strict().is_ok());
     runtime.shutdown().await;
+}
+
+// lifecycle case 8
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn twenty_two_capsules_from_a_warm_cache_are_up_within_three_seconds() {
+    let place = Place::new();
+    for n in 0..20 {
+        move_in(&place, &place.probe(&format!("probe-{n}")));
+    }
+    looper(&place, "serving", "serve");
+    looper(&place, "late", "never-ready");
+    let cold = place.runtime().await;
+    assert_eq!(boot(&place, &cold).await.loaded.len(), 22);
+    cold.shutdown().await;
+    let warm = place.runtime().await;
+    let report = boot(&place, &warm).await;
+    assert_eq!((report.loaded.len(), warm.compilations()), (22, 0));
+    assert!(report.took < Duration::from_secs(3), "{:?}", report.took);
+    warm.shutdown().await;
 }
 
 // lifecycle case 9

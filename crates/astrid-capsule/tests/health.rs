@@ -89,6 +89,26 @@ async fn attempts_come_ever_later_and_end_after_five_until_an_operator_reloads()
     runtime.shutdown().await;
 }
 
+#[tokio::test]
+async fn a_directory_that_holds_another_capsule_now_or_a_broken_one_replaces_nothing() {
+    let place = Place::new();
+    let dir = place.probe("probe");
+    let runtime = place.runtime().await;
+    let old = runtime.load(&dir).await.unwrap();
+    let manifest = std::fs::read_to_string(dir.join("Capsule.toml")).unwrap();
+    for (wrong, said) in [
+        (manifest.replace("name = \"probe\"", "name = \"other\""), "'other'"),
+        ("[".to_owned(), "Capsule.toml:1"),
+    ] {
+        std::fs::write(dir.join("Capsule.toml"), wrong).unwrap();
+        let error = runtime.reload("probe").await.err().unwrap().to_string();
+        assert!(error.starts_with("capsule 'probe': ") && error.contains(said), "{error}");
+        assert_eq!(runtime.capsule("probe").unwrap().source_uuid(), old.source_uuid());
+    }
+    assert_eq!(support::ask(&old, "alice", "echo", json!({"a": 1})).await, json!({"a": 1}));
+    runtime.shutdown().await;
+}
+
 // lifecycle case 19
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_the_calls_during_a_swap_none_is_lost_or_answered_twice() {

@@ -3,6 +3,7 @@
 mod support;
 
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use astrid_capsule::HandlerResult;
@@ -21,13 +22,25 @@ async fn calls_in_flight_end_in_a_result_or_are_told_that_the_capsule_stops() {
     let runtime = place.runtime_with(change).await;
     let capsule = runtime.load(place.probe("probe")).await.unwrap();
     let mut listening = runtime.observe("probe.v1.listening").unwrap();
+    let (begun, mut begins) = tokio::sync::mpsc::unbounded_channel();
     let calls: Vec<_> = (0..20)
         .map(|_| {
-            let capsule = capsule.clone();
+            let (capsule, begun) = (capsule.clone(), begun.clone());
             let input = json!({ "topic": "probe.v1.in.x", "timeout": 60_000 });
-            tokio::spawn(async move { call(&capsule, "alice", "recv-then-caller", input).await })
+            tokio::spawn(async move {
+                let mut call = std::pin::pin!(call(&capsule, "alice", "recv-then-caller", input));
+                let first = std::future::poll_fn(|cx| Poll::Ready(call.as_mut().poll(cx))).await;
+                begun.send(()).unwrap();
+                match first {
+                    Poll::Ready(ended) => ended,
+                    Poll::Pending => call.await,
+                }
+            })
         })
         .collect();
+    for _ in 0..20 {
+        begins.recv().await.unwrap();
+    }
     // Eight are in the guest and wait; twelve wait for an instance.
     for _ in 0..8 {
         listening.recv().await.unwrap();

@@ -71,7 +71,7 @@ impl CronService {
         for job in declared {
             let generation = table.generation();
             let entry = Entry::declared(job, generation, &*self.shared.clock);
-            table.jobs.insert(JobKey::new(capsule, owner, &job.name), entry);
+            table.declare(JobKey::new(capsule, owner, &job.name), entry);
         }
         for job in stored.as_deref().unwrap_or_default() {
             match self.restored(&mut table, job) {

@@ -1,6 +1,6 @@
 //! All jobs of the capsules that are ready.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::entry::Entry;
@@ -13,8 +13,8 @@ pub(crate) struct Table {
     pub(crate) jobs: BTreeMap<JobKey, Entry>,
     /// Jobs whose action has not ended, also of capsules that were unloaded since.
     pub(crate) running: HashSet<JobKey>,
-    /// Capsules that are ready.
-    ready: HashSet<Arc<str>>,
+    /// The capsules that are ready, each with the names its manifests declare and how many owners' builds do.
+    ready: HashMap<Arc<str>, HashMap<Arc<str>, usize>>,
     generations: u64,
 }
 
@@ -25,13 +25,28 @@ impl Table {
     }
 
     pub(crate) fn is_ready(&self, capsule: &str) -> bool {
-        self.ready.contains(capsule)
+        self.ready.contains_key(capsule)
     }
 
     /// Makes room for the jobs of a capsule that `owner` loaded. What other owners' builds of it declare stays.
     pub(crate) fn renew(&mut self, capsule: &str, owner: &str) {
-        self.ready.insert(capsule.into());
-        self.jobs.retain(|key, job| &*key.capsule != capsule || (job.declared && &*key.principal != owner));
+        let mut names = HashMap::new();
+        self.jobs.retain(|key, job| {
+            let stays = &*key.capsule != capsule || (job.declared && &*key.principal != owner);
+            if stays && &*key.capsule == capsule {
+                *names.entry(key.name.clone()).or_default() += 1;
+            }
+            stays
+        });
+        self.ready.insert(capsule.into(), names);
+    }
+
+    /// Adds a job of the manifest.
+    pub(crate) fn declare(&mut self, key: JobKey, job: Entry) {
+        if let Some(names) = self.ready.get_mut(&key.capsule) {
+            *names.entry(key.name.clone()).or_default() += 1;
+        }
+        self.jobs.insert(key, job);
     }
 
     pub(crate) fn withdraw(&mut self, capsule: &str) {
@@ -40,7 +55,7 @@ impl Table {
     }
 
     pub(crate) fn declares(&self, capsule: &str, name: &str) -> bool {
-        self.jobs.iter().any(|(key, job)| &*key.capsule == capsule && &*key.name == name && job.declared)
+        self.ready.get(capsule).is_some_and(|names| names.contains_key(name))
     }
 
     /// Whether one more job may be scheduled under this key.
@@ -48,9 +63,10 @@ impl Table {
         if self.declares(&key.capsule, &key.name) {
             return Err(CronError::Declared(key.name.to_string()));
         }
-        let of_principal = |other: &JobKey| other.capsule == key.capsule && other.principal == key.principal;
-        let others =
-            self.jobs.iter().filter(|(other, job)| of_principal(other) && !job.declared && *other != key);
+        let first = JobKey::new(&key.capsule, &key.principal, "");
+        let same = |other: &JobKey| other.capsule == key.capsule && other.principal == key.principal;
+        let theirs = self.jobs.range(first..).take_while(|(other, _)| same(other));
+        let others = theirs.filter(|(other, job)| !job.declared && *other != key);
         if others.count() >= MAX_DYNAMIC_JOBS {
             return Err(CronError::TooMany(key.name.to_string()));
         }

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use astrid_capsule_discovery::{
     Discovery, Fingerprint, Located, SearchPath, Severity, Trust, discover, levels, toposort_manifests,
-    unmet, uplinks_first, validate,
+    unmet, uplinks_first,
 };
 use futures_util::future::join_all;
 use serde_json::Value;
@@ -171,7 +171,7 @@ fn failed(runtime: &Inner, failure: BootFailure, report: &mut BootReport) {
 
 fn check(runtime: &Inner, report: &mut BootReport) {
     let snapshot = runtime.registry.snapshot();
-    report.findings = validate(snapshot.all().iter().map(|seen| seen.capsule.manifest()));
+    report.findings = snapshot.findings();
     for finding in &report.findings {
         match finding.severity() {
             Severity::Error => tracing::error!(target: LOG, "{finding}"),

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use super::Inner;
-use super::registry::Seen;
+use super::snapshot::Seen;
 
 /// Announces a lifecycle event: `{ "type", "metadata", …fields }` on `astrid.v1.lifecycle.<name>`.
 pub(super) fn lifecycle(bus: &Bus, name: &str, fields: &[(&str, Value)]) {

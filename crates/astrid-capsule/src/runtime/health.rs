@@ -11,8 +11,8 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::events::{announce, lifecycle};
-use super::registry::Seen;
 use super::restart::{Cause, restart};
+use super::snapshot::Seen;
 use super::{Inner, jobs};
 use crate::State;
 

@@ -3,6 +3,7 @@
 mod agent_loop;
 mod boot;
 mod builder;
+mod control;
 mod events;
 mod health;
 mod job_store;
@@ -12,12 +13,12 @@ pub(crate) mod registry;
 mod report;
 mod restart;
 mod schema;
+mod snapshot;
 
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use astrid_capsule_discovery::{Finding, Fingerprint, SearchPath, Trust, validate};
+use astrid_capsule_discovery::Finding;
 use astrid_cron::CronService;
 use astrid_event_bus::{AccessPattern, Bus, Charset, Draft, Observer, Payload, Report, Topic};
 use astrid_host_context::{Attribution, HostServices, Principal, Provenance};
@@ -26,7 +27,6 @@ use astrid_host_sys::{LogRouter, SecretStore};
 use astrid_principals::Principals;
 use astrid_security_gate::Roots;
 use astrid_store_sled::SledStore;
-use futures_util::future::join_all;
 use parking_lot::Mutex;
 use tokio::task::AbortHandle;
 use wasmtime::component::Linker;
@@ -36,7 +36,7 @@ use crate::capsule::SharedCapsule;
 use crate::dispatch::Dispatcher;
 use crate::engine::WasmHost;
 use crate::wasm::{HostState, MemoryStats};
-use crate::{CapsuleError, Code, Config, Exempt, Home};
+use crate::{CapsuleError, Config, Exempt, Home};
 pub use builder::RuntimeBuilder;
 use health::Health;
 use registry::Registry;
@@ -45,13 +45,6 @@ pub use schema::Schema;
 
 /// How long a publication of the host waits for room at handlers (ipc chapter §1.1).
 const PUBLISH_WAIT: Duration = Duration::from_secs(1);
-
-/// How long unloading one after the other may take at shutdown; what is left then is unloaded at once, so that the
-/// whole stays below the half minute of lifecycle chapter §9.
-const ORDERLY: Duration = Duration::from_secs(20);
-
-/// How long handlers may take to hear of a shutdown.
-const FAREWELL: Duration = Duration::from_millis(500);
 
 /// Loads capsules and runs them. A clone is the same runtime.
 #[derive(Clone)]
@@ -96,101 +89,10 @@ impl Runtime {
         RuntimeBuilder::default()
     }
 
-    /// Finds capsules, orders them by their needs, loads them all, frontends first, and starts cron and
-    /// the health monitor. A capsule that cannot be loaded takes no other down: the report names it.
-    ///
-    /// Of the paths, [`SearchPath::workspace`] needs approvals: [`Runtime::trust`].
-    pub async fn boot(&self, paths: &[SearchPath]) -> BootReport {
-        boot::boot(&self.0, paths).await
-    }
-
-    /// Approves the capsule in `dir`, as it is now, for boots that look through a workspace.
-    ///
-    /// # Errors
-    /// [`Code::Host`]: the capsule cannot be read, or the approval cannot be written.
-    pub async fn trust(&self, dir: impl AsRef<Path>) -> Result<Fingerprint, CapsuleError> {
-        let (file, dir) = (self.0.home.trust_file(), dir.as_ref().to_owned());
-        let approved = tokio::task::spawn_blocking(move || Trust::approve(&file, &dir)).await;
-        approved.map_err(CapsuleError::host)?.map_err(CapsuleError::host)
-    }
-
-    /// Loads the capsule in `dir`: reads `Capsule.toml`, checks the component's recorded hash,
-    /// compiles it or takes the code from the cache, links it, makes a first instance, and puts its
-    /// handlers on the bus. A run loop is started; [`crate::Capsule::wait_ready`] waits for its signal.
-    ///
-    /// # Errors
-    /// A [`CapsuleError`] whose [`Code`] says which step refused. Nothing of the capsule is left behind.
-    pub async fn load(&self, dir: impl AsRef<Path>) -> Result<SharedCapsule, CapsuleError> {
-        self.load_for(dir, &self.0.owner).await
-    }
-
-    /// [`Runtime::load`] for another principal. A build that is loaded already is shared; a different
-    /// build of a capsule that somebody else has runs beside it, and each principal reaches their own.
-    ///
-    /// # Errors
-    /// As [`Runtime::load`].
-    pub async fn load_for(
-        &self,
-        dir: impl AsRef<Path>,
-        owner: &Principal,
-    ) -> Result<SharedCapsule, CapsuleError> {
-        let capsule = load::load(&self.0, dir.as_ref(), owner).await?;
-        jobs::started(&self.0, &*capsule).await;
-        events::lifecycle(&self.0.bus, "capsule_loaded", &[("capsule_id", capsule.id().into())]);
-        // Before the boot nobody has been told anything that could be out of date.
-        if self.0.health.is_watching() {
-            capsule.discover_tools().await;
-            events::capsules_loaded(&self.0);
-        }
-        Ok(capsule)
-    }
-
-    /// Reads a capsule from disk again and puts it in the place of the one that runs; every event
-    /// reaches exactly one of the two. What the health monitor counted is forgotten.
-    ///
-    /// # Errors
-    /// [`Code::NotFound`], or why the new one does not start; the old one goes on then.
-    pub async fn reload(&self, id: &str) -> Result<SharedCapsule, CapsuleError> {
-        let missing = || CapsuleError::of(id, Code::NotFound, "is not loaded");
-        let old = self.capsule(id).ok_or_else(missing)?.source_uuid();
-        self.0.health.forget(old);
-        let cause = restart::Cause { reason: "reload", attempt: 0 };
-        restart::restart(&self.0, old, cause).await.map_err(|error| error.in_capsule(id))
-    }
-
-    /// Unloads a capsule, every build of it: its calls are cancelled, given two seconds, then stopped.
-    ///
-    /// # Errors
-    /// [`Code::NotFound`].
-    pub async fn unload(&self, id: &str) -> Result<(), CapsuleError> {
-        let snapshot = self.0.registry.snapshot();
-        let builds = snapshot.all().iter().filter(|seen| seen.capsule.id() == id);
-        let removed: Vec<_> =
-            builds.filter_map(|seen| self.0.registry.remove(seen.capsule.source_uuid())).collect();
-        if removed.is_empty() {
-            return Err(CapsuleError::of(id, Code::NotFound, "is not loaded"));
-        }
-        jobs::stopped(&self.0, id);
-        let mut result = Ok(());
-        for entry in removed {
-            let uuid = entry.capsule.source_uuid();
-            self.0.health.forget(uuid);
-            self.0.dispatcher.remove(uuid);
-            entry.gate.retire();
-            result = entry.capsule.unload().await.and(result);
-        }
-        events::lifecycle(&self.0.bus, "capsule_unloaded", &[("capsule_id", id.into())]);
-        if self.0.health.is_watching() {
-            events::capsules_loaded(&self.0);
-        }
-        result
-    }
-
-    /// What the interfaces of the loaded capsules lack.
+    /// What the interfaces of the loaded capsules lack, for each principal's view.
     #[must_use]
     pub fn findings(&self) -> Vec<Finding> {
-        let snapshot = self.0.registry.snapshot();
-        validate(snapshot.all().iter().map(|seen| seen.capsule.manifest()))
+        self.0.registry.snapshot().findings()
     }
 
     /// What the loaded capsules lack to be an agent that hears a user and answers; nothing if they are one.
@@ -300,37 +202,6 @@ impl Runtime {
     #[must_use]
     pub fn memory_denied(&self) -> u64 {
         self.0.memory.denied.load(std::sync::atomic::Ordering::Relaxed)
-    }
-
-    /// Tells handlers, stops cron and restarts, unloads every capsule, the last loaded first, and waits
-    /// until everything accepted is on disk.
-    pub async fn shutdown(&self) {
-        events::lifecycle(&self.0.bus, "kernel_shutdown", &[]);
-        if !self.settle(FAREWELL).await {
-            tracing::debug!("handlers still run at shutdown and are cancelled");
-        }
-        self.0.tasks.lock().drain(..).for_each(|task| task.abort());
-        self.0.health.stop();
-        let in_order = async {
-            for capsule in self.capsules().into_iter().rev() {
-                self.unload_at_shutdown(capsule.id()).await;
-            }
-        };
-        if tokio::time::timeout(ORDERLY, in_order).await.is_err() {
-            let rest = self.capsules();
-            tracing::warn!("{} capsules are left and are unloaded at once", rest.len());
-            join_all(rest.iter().map(|capsule| self.unload_at_shutdown(capsule.id()))).await;
-        }
-        self.0.cache.finish().await;
-        self.0.logs.flush().await;
-        self.0.store.close().await;
-    }
-
-    async fn unload_at_shutdown(&self, id: &str) {
-        // A capsule that somebody else unloads at the same time is unloaded.
-        if let Err(error) = self.unload(id).await {
-            tracing::debug!(%error, "unloading at shutdown");
-        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! The capsules that are loaded.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use parking_lot::Mutex;
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::schema::SchemaCatalog;
+use super::snapshot::{Seen, Snapshot};
 use crate::capsule::SharedCapsule;
 use crate::{CapsuleError, Code};
 
@@ -30,6 +30,14 @@ pub(super) struct Entry {
     pub(super) owner: Principal,
     pub(super) approved: Option<Fingerprint>,
     pub(super) meta: Value,
+}
+
+/// Where a loaded capsule came from.
+pub(super) struct Origin {
+    pub(super) id: String,
+    pub(super) dir: PathBuf,
+    pub(super) owner: Principal,
+    pub(super) approved: Option<Fingerprint>,
 }
 
 enum Place {
@@ -67,59 +75,6 @@ impl Place {
             Self::Loaded(loaded) => Some(loaded),
             Self::Reserved { .. } => None,
         }
-    }
-}
-
-/// A loaded capsule, as the registry shows it.
-#[derive(Clone)]
-pub(crate) struct Seen {
-    pub(crate) capsule: SharedCapsule,
-    pub(crate) meta: Value,
-    pub(crate) owner: Principal,
-    /// The principals whose view it is in.
-    pub(crate) view: Arc<BTreeSet<Principal>>,
-    /// Another build of the same name is loaded too, so that the view decides who reaches which.
-    shared_name: bool,
-    /// Of the builds of one name, the first: for those in nobody's view.
-    first: bool,
-}
-
-/// What is loaded at one moment, in load order. Never changes; asking it waits for no lock.
-#[derive(Default)]
-pub(crate) struct Snapshot {
-    list: Vec<Seen>,
-    by_uuid: HashMap<Uuid, usize>,
-    pub(crate) schemas: SchemaCatalog,
-}
-
-impl Snapshot {
-    pub(crate) fn all(&self) -> &[Seen] {
-        &self.list
-    }
-
-    pub(crate) fn find(&self, uuid: Uuid) -> Option<&Seen> {
-        self.by_uuid.get(&uuid).and_then(|at| self.list.get(*at))
-    }
-
-    /// The capsule `who` reaches by this id: the build in their view, else the first loaded.
-    pub(crate) fn reach(&self, id: &str, who: Option<&Principal>) -> Option<&Seen> {
-        self.list.iter().find(|seen| seen.capsule.id() == id && self.reaches(who, seen))
-    }
-
-    /// Whether `who` reaches this build, where there are several of one name. The host's own events
-    /// reach all of them.
-    fn reaches(&self, who: Option<&Principal>, seen: &Seen) -> bool {
-        let Some(who) = who else { return seen.first || !seen.shared_name };
-        if !seen.shared_name || seen.view.contains(who) {
-            return true;
-        }
-        let id = seen.capsule.id();
-        seen.first && !self.list.iter().any(|other| other.capsule.id() == id && other.view.contains(who))
-    }
-
-    /// [`Snapshot::reaches`] by session id. An instance that is about to be shown here is hidden from nobody.
-    pub(crate) fn sees(&self, who: Option<&Principal>, uuid: Uuid) -> bool {
-        self.find(uuid).is_none_or(|seen| who.is_none() || self.reaches(who, seen))
     }
 }
 
@@ -205,11 +160,16 @@ impl Registry {
     }
 
     /// What a reload of the capsule with this session id needs.
-    pub(super) fn origin(&self, uuid: Uuid) -> Option<(PathBuf, Principal, Option<Fingerprint>)> {
+    pub(super) fn origin(&self, uuid: Uuid) -> Option<Origin> {
         let places = self.places.lock();
         let mut loaded = places.iter().filter_map(Place::loaded);
         let entry = &loaded.find(|loaded| loaded.entry.capsule.source_uuid() == uuid)?.entry;
-        Some((entry.dir.clone(), entry.owner.clone(), entry.approved.clone()))
+        Some(Origin {
+            id: entry.capsule.id().to_owned(),
+            dir: entry.dir.clone(),
+            owner: entry.owner.clone(),
+            approved: entry.approved.clone(),
+        })
     }
 
     /// What is loaded now.
@@ -218,24 +178,15 @@ impl Registry {
     }
 
     fn publish(&self, places: &[Place]) {
-        let loaded: Vec<_> = places.iter().filter_map(Place::loaded).collect();
-        let mut counts: HashMap<&str, usize> = HashMap::new();
-        for one in &loaded {
-            *counts.entry(one.entry.capsule.id()).or_default() += 1;
-        }
-        let mut met = BTreeSet::new();
-        let list = loaded.iter().copied().map(|one| Seen {
+        let loaded = places.iter().filter_map(Place::loaded).map(|one| Seen {
             capsule: one.entry.capsule.clone(),
             meta: one.entry.meta.clone(),
             owner: one.entry.owner.clone(),
             view: Arc::new(one.view.clone()),
-            shared_name: counts.get(one.entry.capsule.id()).is_some_and(|count| *count > 1),
-            first: met.insert(one.entry.capsule.id()),
+            shared_name: false,
+            first: false,
         });
-        let list: Vec<_> = list.collect();
-        let by_uuid = list.iter().enumerate().map(|(at, seen)| (seen.capsule.source_uuid(), at)).collect();
-        let schemas = SchemaCatalog::of(list.iter().map(|seen| seen.capsule.manifest()));
-        self.snapshot.store(Arc::new(Snapshot { list, by_uuid, schemas }));
+        self.snapshot.store(Arc::new(Snapshot::of(loaded.collect())));
     }
 }
 

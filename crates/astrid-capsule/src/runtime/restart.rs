@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::events::{announce, capsules_loaded};
 use super::load::{Known, build, open};
-use super::registry::Entry;
+use super::registry::{Entry, Origin};
 use super::{Inner, jobs};
 use crate::capsule::SharedCapsule;
 use crate::{CapsuleError, Code, Readiness};
@@ -36,10 +36,15 @@ pub(super) async fn restart(
     cause: Cause<'_>,
 ) -> Result<SharedCapsule, CapsuleError> {
     let gone = || CapsuleError::new(Code::NotFound, "is not loaded any more");
-    let (dir, owner, approved) = runtime.registry.origin(old).ok_or_else(gone)?;
+    let Origin { id, dir, owner, approved } = runtime.registry.origin(old).ok_or_else(gone)?;
     let limit = runtime.config.load_timeout;
     let load = async {
         let source = open(runtime, &dir, known(&dir, approved).await?).await?;
+        let name = source.manifest.package.name.as_str();
+        if name != id {
+            let problem = format!("{} is capsule '{name}' now; unload this one and load that", dir.display());
+            return Err(CapsuleError::of(&id, Code::Manifest, problem));
+        }
         build(runtime, source, &owner, Instant::now()).await
     };
     let new = tokio::time::timeout(limit, load).await.unwrap_or_else(|_| {
@@ -47,7 +52,6 @@ pub(super) async fn restart(
         Err(CapsuleError::new(Code::Timeout, problem))
     })?;
     let capsule = new.capsule.clone();
-    let id = capsule.id().to_owned();
     runtime.dispatcher.add(&capsule);
     capsule.activate();
     if capsule.wait_ready(runtime.config.ready_timeout).await == Readiness::Crashed {
