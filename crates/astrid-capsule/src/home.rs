@@ -44,17 +44,6 @@ impl Home {
         Ok(home)
     }
 
-    /// Where the root is when nobody names one: `$ASTRID_HOME`, else `~/.astrid`.
-    ///
-    /// # Errors
-    /// Neither `ASTRID_HOME` nor `HOME` is set.
-    pub fn default_root() -> Result<PathBuf, CapsuleError> {
-        let set = |key: &str| std::env::var_os(key).filter(|value| !value.is_empty()).map(PathBuf::from);
-        set("ASTRID_HOME").or_else(|| Some(set("HOME")?.join(".astrid"))).ok_or_else(|| {
-            CapsuleError::host("no home directory: neither ASTRID_HOME nor HOME is set; name one with `home`")
-        })
-    }
-
     /// The operator's approvals of workspaces' capsules.
     #[must_use]
     pub fn trust_file(&self) -> PathBuf {

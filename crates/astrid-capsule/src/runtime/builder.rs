@@ -114,6 +114,7 @@ impl RuntimeBuilder {
             None => audit_file(&home)?,
         };
         let (principals, largest) = crate::principal::open(&home, &owner, &config)?;
+        let principals = Arc::new(principals);
         // Slots of the pooling allocator are as large as the largest memory a profile allows now.
         let host = WasmHost::new(&Config { max_memory_bytes: largest, ..config.clone() })?;
         let mut linker = Linker::new(host.engine());
