@@ -88,9 +88,7 @@ pub use direct::{Direct, DirectBuilder};
 pub use error::{Error, arms};
 pub use fault::{Fault, Text};
 pub use handle::FileHandle;
-pub use limits::{
-    BYTES_WRITTEN, ENTRIES, FILE_BYTES, HANDLES, MAX_CONTENT, MAX_LISTED, MAX_PIECE, RESERVED,
-};
+pub use limits::{BYTES_WRITTEN, ENTRIES, FILE_BYTES, HANDLES, MAX_CONTENT, MAX_LISTED, MAX_PIECE, RESERVED};
 pub use mounts::{Directories, Mount, Mounts, Places};
 pub use path::{MAX_COMPONENT, MAX_PATH, PathError, Scheme, VfsPath};
 pub use pool::BlockingPool;

@@ -130,6 +130,13 @@ impl VfsPath {
         self.wants_directory
     }
 
+    /// The same without the demand for a directory: what stands at the end is named, not followed.
+    #[must_use]
+    pub(crate) fn naming(mut self) -> Self {
+        self.wants_directory = false;
+        self
+    }
+
     /// Whether it is its place's root.
     #[must_use]
     pub fn is_root(&self) -> bool {
@@ -196,9 +203,9 @@ fn split(text: &str) -> Result<(Scheme, &str), PathError> {
     }
     if let Some((word, rest)) = text.split_once("://").filter(|(word, _)| !word.contains('/')) {
         let known = WORDS.iter().find(|(known, _)| *known == word);
-        return known
-            .map(|(_, scheme)| (*scheme, rest))
-            .ok_or(PathError::Invalid("has an unknown scheme; allowed: workspace://, cwd://, home://, tmp://"));
+        return known.map(|(_, scheme)| (*scheme, rest)).ok_or(PathError::Invalid(
+            "has an unknown scheme; allowed: workspace://, cwd://, home://, tmp://",
+        ));
     }
     let halved = |word: &str| text.strip_prefix(word).is_some_and(|rest| rest.starts_with(':'));
     if WORDS.iter().any(|(word, _)| halved(word)) {
@@ -249,8 +256,20 @@ mod tests {
     #[test]
     fn what_is_no_path_is_refused_and_not_repaired() {
         for text in [
-            "/etc/passwd", "//tmp", "/tmpx", "file:///etc/passwd", "HOME://x", "Workspace://x", "workspace:/x",
-            "home:x", "://x", "a\0b", "a\nb", "a\u{7f}", "a\u{9f}", "e\u{301}",
+            "/etc/passwd",
+            "//tmp",
+            "/tmpx",
+            "file:///etc/passwd",
+            "HOME://x",
+            "Workspace://x",
+            "workspace:/x",
+            "home:x",
+            "://x",
+            "a\0b",
+            "a\nb",
+            "a\u{7f}",
+            "a\u{9f}",
+            "e\u{301}",
         ] {
             assert!(matches!(spelt(text), Err(PathError::Invalid(_))), "{text:?}");
         }
@@ -268,7 +287,9 @@ mod tests {
 
     #[test]
     fn a_slash_or_dot_at_the_end_wants_a_directory() {
-        for (text, wants) in [("a/", true), ("a/.", true), ("a/..", true), ("a", false), ("a.", false), ("", false)] {
+        for (text, wants) in
+            [("a/", true), ("a/.", true), ("a/..", true), ("a", false), ("a.", false), ("", false)]
+        {
             assert_eq!(VfsPath::parse(text).unwrap().wants_directory(), wants, "{text:?}");
         }
     }

@@ -116,7 +116,8 @@ impl Stop {
     /// # Errors
     /// `unknown("cancelled")`.
     pub fn check(&self) -> Result<(), Fault> {
-        let late = self.deadline.is_some_and(|at| at.saturating_duration_since(Instant::now()) == Duration::ZERO);
+        let late =
+            self.deadline.is_some_and(|at| at.saturating_duration_since(Instant::now()) == Duration::ZERO);
         if late || self.cancellation.standing() != Standing::Live {
             return Err(Fault::Unknown(Text::Cancelled));
         }

@@ -26,7 +26,11 @@ pub(super) struct DirectFile {
 
 impl DirectFile {
     /// Takes a descriptor over if it is a regular file's.
-    pub(super) fn new(fd: OwnedFd, local: bool, made_in: Option<Arc<OwnedFd>>) -> Result<(Self, Meta), Fault> {
+    pub(super) fn new(
+        fd: OwnedFd,
+        local: bool,
+        made_in: Option<Arc<OwnedFd>>,
+    ) -> Result<(Self, Meta), Fault> {
         let meta = sys::stat(&fd).map_err(errno::handle)?;
         match meta.kind() {
             FileKind::Regular => Ok((Self { fd, id: meta.id(), local, made_in }, meta)),
@@ -129,7 +133,8 @@ impl File for DirectFile {
 
 /// Makes the names in a directory durable. The descriptor at hand may be one that only resolves.
 pub(super) fn sync_directory(directory: &Arc<OwnedFd>) -> Result<(), Fault> {
-    let directory = sys::openat(directory, ".", OFlags::RDONLY | OFlags::DIRECTORY, 0).map_err(errno::path)?;
+    let directory =
+        sys::openat(directory, ".", OFlags::RDONLY | OFlags::DIRECTORY, 0).map_err(errno::path)?;
     retry_on_intr(|| rustix::fs::fsync(&directory)).map_err(errno::handle)
 }
 

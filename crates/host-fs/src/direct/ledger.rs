@@ -19,9 +19,7 @@ impl Ledger {
     /// Takes a place for one entry that is about to be made. It goes back unless [`Share::keep`] is called.
     pub(super) fn take(&self) -> Result<Share<'_>, Fault> {
         let next = |now: u64| now.checked_add(1).filter(|next| *next <= self.limit);
-        self.entries
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, next)
-            .map_err(|_| Fault::Quota)?;
+        self.entries.fetch_update(Ordering::Relaxed, Ordering::Relaxed, next).map_err(|_| Fault::Quota)?;
         Ok(Share(Some(self)))
     }
 

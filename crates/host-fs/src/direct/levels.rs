@@ -23,7 +23,6 @@ impl Levels {
         Self { root, below: Vec::new() }
     }
 
-
     /// The directory the walk stands in.
     pub(super) fn top(&mut self) -> Result<Arc<OwnedFd>, Fault> {
         let Some((_, top)) = self.below.last() else { return Ok(self.root.clone()) };

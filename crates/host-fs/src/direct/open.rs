@@ -55,12 +55,7 @@ impl Direct {
         Ok(Some((file, meta)))
     }
 
-    fn create(
-        &self,
-        at: At<'_>,
-        place: &Place,
-        mode: OpenMode,
-    ) -> Result<Option<(DirectFile, Meta)>, Fault> {
+    fn create(&self, at: At<'_>, place: &Place, mode: OpenMode) -> Result<Option<(DirectFile, Meta)>, Fault> {
         at.consent.proceed()?;
         let name = place.name(Fault::IsDirectory)?;
         let room = self.room()?;

@@ -20,7 +20,9 @@ const BATCH: usize = 256;
 
 impl Direct {
     pub(super) fn remove_tree(&self, at: At<'_>) -> Result<u64, Fault> {
-        let place = self.find(at, at.path.wants_directory())?;
+        // A slash at the end must not make this follow a link: the link itself is no directory.
+        let path = at.path.clone().naming();
+        let place = self.find(At { path: &path, ..at }, false)?;
         let node = place.existing()?;
         let name = place.name(Fault::Access)?;
         if node.kind() != FileKind::Directory {
@@ -135,9 +137,7 @@ impl Removal<'_> {
 /// Opens a directory; none if the name stands for nothing or for something else.
 fn open(parent: impl AsFd, name: &CString) -> Result<Option<OwnedFd>, Fault> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let opened = retry_on_intr(|| {
-        rustix::fs::openat(parent.as_fd(), name, flags, rustix::fs::Mode::empty())
-    });
+    let opened = retry_on_intr(|| rustix::fs::openat(parent.as_fd(), name, flags, rustix::fs::Mode::empty()));
     match opened {
         Ok(fd) => Ok(Some(fd)),
         Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => Ok(None),

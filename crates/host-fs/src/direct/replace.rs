@@ -168,12 +168,17 @@ fn fill(file: impl AsFd, content: Content<'_>, stop: &Stop) -> Result<Written, F
             }
         }
         Content::File(source) => {
-            let shared = source.descriptor().is_some_and(|from| rustix::fs::ioctl_ficlone(&file, from).is_ok());
+            let shared =
+                source.descriptor().is_some_and(|from| rustix::fs::ioctl_ficlone(&file, from).is_ok());
             let mut chunk = vec![0; CHUNK];
             loop {
                 stop.check()?;
                 // A clone is read from itself: the source may have changed since.
-                let read = if shared { read(&file, &mut chunk, bytes)? } else { source.read_at(&mut chunk, bytes)? };
+                let read = if shared {
+                    read(&file, &mut chunk, bytes)?
+                } else {
+                    source.read_at(&mut chunk, bytes)?
+                };
                 let Some(data) = chunk.get(..read).filter(|data| !data.is_empty()) else { break };
                 if !shared {
                     write(&file, data, bytes)?;

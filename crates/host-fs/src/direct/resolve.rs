@@ -121,7 +121,8 @@ fn quick(root: &Root, path: &VfsPath, follow: bool, tail: bool) -> Result<Option
 fn walk(root: &Root, path: &VfsPath, follow: bool) -> Result<Place, Fault> {
     let mut levels = Levels::new(root.fd().clone());
     // Last component first. The flag says that a link brought it.
-    let mut pending: Vec<(String, bool)> = path.written().rev().map(|part| (part.to_owned(), false)).collect();
+    let mut pending: Vec<(String, bool)> =
+        path.written().rev().map(|part| (part.to_owned(), false)).collect();
     let (mut links, mut wants_directory) = (0, path.wants_directory());
     while let Some((part, from_link)) = pending.pop() {
         if part == ".." {

@@ -31,7 +31,11 @@ pub(super) fn scan(root: &Root, ledger: Option<&Ledger>) {
             }
             found += 1;
             if let Some(name) = name.filter(|_| entry.file_type() == FileType::Directory) {
-                waiting.push(if relative.is_empty() { name.to_owned() } else { format!("{relative}/{name}") });
+                waiting.push(if relative.is_empty() {
+                    name.to_owned()
+                } else {
+                    format!("{relative}/{name}")
+                });
             }
         }
         if let Some(ledger) = ledger {

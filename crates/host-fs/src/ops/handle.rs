@@ -199,7 +199,8 @@ impl FsCtxView<'_> {
         let entry = self.host.enter(&DROP);
         let held = self.host.table.delete(handle);
         // A handle that is not there has nothing to tell.
-        let _ = entry.run_always(|| held.map(|held| held.tell(&entry)).map_err(|_| Error::from(Fault::Closed)));
+        let _ =
+            entry.run_always(|| held.map(|held| held.tell(&entry)).map_err(|_| Error::from(Fault::Closed)));
     }
 
     /// Held only so long as the call takes: the table cannot be shared with another thread.

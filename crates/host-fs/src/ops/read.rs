@@ -53,8 +53,7 @@ impl FsCtxView<'_> {
                     OpenMode::ReadWrite if site.also_allows(READ) => Readable::Yes,
                     OpenMode::ReadWrite => Readable::Ungranted,
                 };
-                let handle =
-                    FileHandle::new(&entry, &ctx.pool, file, mode, readable, site.spelling(), slot);
+                let handle = FileHandle::new(&entry, &ctx.pool, file, mode, readable, site.spelling(), slot);
                 table.push(handle).map_err(|_| Fault::Quota.into())
             })
             .await
