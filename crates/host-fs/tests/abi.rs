@@ -1,5 +1,4 @@
 //! The frozen file alone, against this crate alone.
-#![expect(clippy::unwrap_used, reason = "a test that cannot set up must fail")]
 
 mod common;
 

@@ -1,7 +1,6 @@
 //! A child process replaces a file until it is killed; what it left must be one whole content.
 //!
 //! 20 rounds, or 200 with `ASTRID_LONG_TESTS` set.
-#![expect(clippy::unwrap_used, reason = "a test that cannot set up must fail")]
 
 mod common;
 

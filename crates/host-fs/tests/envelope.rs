@@ -2,10 +2,12 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot set up must fail")]
 
 mod common;
+#[path = "common/place.rs"]
+mod place;
 
 use astrid_host_fs::{BYTES_WRITTEN, FILE_BYTES, FsView, OpenMode, Text, arms::V1_0 as Arm};
 use astrid_host_testkit::FakeHost;
-use common::{Place, arm};
+use place::{Place, arm};
 
 // fs case 49
 #[tokio::test]
@@ -24,6 +26,14 @@ async fn a_write_leaves_one_record_with_its_digest_and_none_without_a_sink() {
     assert_eq!(arm(host.fs().mkdir("d".into()).await), refused);
     assert_eq!(arm(host.fs().unlink("a".into()).await), refused);
     assert_eq!(host.fs().read_dir(String::new()).await.unwrap(), ["a"]);
+}
+
+#[tokio::test]
+async fn not_to_exist_is_an_answer_and_no_failure_in_the_record() {
+    let place = Place::new();
+    let mut host = place.host(FakeHost::builder());
+    assert_eq!(arm(host.fs().exists("a".into()).await), Ok(false));
+    assert_eq!(host.fake.recorder().audited().pop().unwrap().outcome.word(), "allowed");
 }
 
 // fs case 6

@@ -2,13 +2,15 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot set up must fail")]
 
 mod common;
+#[path = "common/place.rs"]
+mod place;
 
 use std::os::unix::fs::symlink;
 
 use astrid_host_fs::op_table::{READ, WRITE};
 use astrid_host_fs::{FsView, HANDLES, OpenMode, arms::V1_0 as Arm};
 use astrid_host_testkit::FakeHost;
-use common::{Place, arm};
+use place::{Place, arm};
 
 // fs case 38, with 1,000 interleaved calls
 #[tokio::test]

@@ -4,6 +4,8 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot set up must fail")]
 
 mod common;
+#[path = "common/place.rs"]
+mod place;
 
 use std::os::unix::fs::symlink;
 use std::sync::Arc;
@@ -11,7 +13,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use astrid_host_fs::{FsView, Text, arms::V1_0 as Arm};
 use astrid_host_testkit::FakeHost;
-use common::{Place, arm, state};
+use common::State;
+use place::{Place, arm};
 
 fn flips() -> usize {
     if std::env::var_os("ASTRID_LONG_TESTS").is_some() { 1_000_000 } else { 20_000 }
@@ -38,10 +41,11 @@ async fn flip(openat2: bool) {
             done.store(true, Ordering::Relaxed);
         }
     });
-    let mounts = place.mounts();
+    let first = place.host(FakeHost::builder());
     let mut tasks = Vec::new();
     for task in 0..8 {
-        let (done, mut host) = (done.clone(), state(FakeHost::builder(), mounts.clone()));
+        let fake = FakeHost::builder().build();
+        let (done, mut host) = (done.clone(), State { fake, ctx: first.ctx.clone() });
         tasks.push(tokio::spawn(async move {
             let mut reached = 0_u32;
             while !done.load(Ordering::Relaxed) {

@@ -1,10 +1,10 @@
 //! Looking without reading or changing.
 
-use astrid_host_context::Op;
+use astrid_host_context::{Entry, Op};
 
 use crate::op_table::{CANONICALIZE, EXISTS, READ, READ_LINK, READDIR, STAT, STAT_SYMLINK};
 use crate::volume::FileStat;
-use crate::{Error, FsCtxView, MAX_LISTED, fault::Fault};
+use crate::{Error, FsCtx, FsCtxView, MAX_LISTED, fault::Fault};
 
 impl FsCtxView<'_> {
     /// Whether there is something at the path, following links.
@@ -12,11 +12,17 @@ impl FsCtxView<'_> {
     /// # Errors
     /// Those of path and grant; [`Fault::Access`] and the like where it cannot be told.
     pub async fn exists(&mut self, path: String) -> Result<bool, Error> {
-        match self.probe(&EXISTS, path, true).await {
-            Ok(_) => Ok(true),
-            Err(Error::Fault(Fault::NotFound | Fault::NotDirectory)) => Ok(false),
-            Err(error) => Err(error),
-        }
+        let entry = self.host.enter(&EXISTS);
+        let ctx = &*self.ctx;
+        entry
+            .run_to_end(async {
+                match ctx.look(&entry, &path, true).await {
+                    Ok(_) => Ok(true),
+                    Err(Error::Fault(Fault::NotFound | Fault::NotDirectory)) => Ok(false),
+                    Err(error) => Err(error),
+                }
+            })
+            .await
     }
 
     /// What is known about the object, following links.
@@ -38,15 +44,7 @@ impl FsCtxView<'_> {
     async fn probe(&mut self, op: &'static Op, path: String, follow: bool) -> Result<FileStat, Error> {
         let entry = self.host.enter(op);
         let ctx = &*self.ctx;
-        entry
-            .run_to_end(async {
-                let site = ctx.site(&entry, READ, &path).await?;
-                if let Some(known) = site.volume().try_stat(site.path(), follow) {
-                    return site.settle(&entry, known);
-                }
-                ctx.on(&entry, &site, move |volume, at| volume.stat(at, follow)).await
-            })
-            .await
+        entry.run_to_end(ctx.look(&entry, &path, follow)).await
     }
 
     /// The names in a directory, sorted by bytes.
@@ -94,5 +92,15 @@ impl FsCtxView<'_> {
                 Ok(format!("{}{relative}", site.path().scheme().prefix()))
             })
             .await
+    }
+}
+
+impl FsCtx {
+    async fn look(&self, entry: &Entry, path: &str, follow: bool) -> Result<FileStat, Error> {
+        let site = self.site(entry, READ, path).await?;
+        if let Some(known) = site.volume().try_stat(site.path(), follow) {
+            return site.settle(entry, known);
+        }
+        self.on(entry, &site, move |volume, at| volume.stat(at, follow)).await
     }
 }
