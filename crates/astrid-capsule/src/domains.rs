@@ -5,6 +5,7 @@ use std::sync::Arc;
 use astrid_capsule_manifest::{CapsuleManifest, EnvDefault, EnvKind};
 use astrid_event_bus::{Bus, Gate, Message};
 use astrid_host_context::{CallContext, CapsuleId, Principal};
+use astrid_host_fs::FsCtx;
 use astrid_host_io::IoCtx;
 use astrid_host_ipc::{ContextResolver, Handler, IpcCtx, RecvIdle};
 use astrid_host_kv::KvCtx;
@@ -24,6 +25,7 @@ pub(crate) struct Identity {
 
 /// What each store's domain contexts are made of.
 pub(crate) struct DomainKit {
+    fs: FsCtx,
     sys: SysCtx,
     kv: KvCtx,
     bus: Bus,
@@ -47,6 +49,7 @@ impl DomainKit {
             priority: binding.priority,
         });
         let kit = Self {
+            fs: FsCtx::builder().mounts(runtime.mounts.clone()).build(),
             sys: sys(runtime, manifest, ready),
             kv: KvCtx::builder().store(runtime.store.clone()).build(),
             bus: runtime.bus.clone(),
@@ -65,7 +68,13 @@ impl DomainKit {
             .handlers(self.handlers.clone())
             .recv_idle(self.recv_idle)
             .resolver(self.contexts.clone());
-        Domains { io: IoCtx::new(), sys: self.sys.for_new_store(), kv: self.kv.clone(), ipc: ipc.build() }
+        Domains {
+            fs: self.fs.clone(),
+            io: IoCtx::new(),
+            sys: self.sys.for_new_store(),
+            kv: self.kv.clone(),
+            ipc: ipc.build(),
+        }
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use astrid_event_bus::Bus;
 use astrid_host_context::{AuditSink, Budgets, DenyAll, HostServices, JsonLines, Principal};
+use astrid_host_fs::{Direct, Directories, Places};
 use astrid_host_sys::{FileSecrets, LogRouter, LogSettings};
 use astrid_store_sled::{Options as StoreOptions, SledStore};
 use wasmtime::component::Linker;
@@ -82,7 +83,7 @@ impl RuntimeBuilder {
         let Self { home, workspace, owner, config, audit } = self;
         let owner = owner.as_deref().unwrap_or(DEFAULT_OWNER);
         let owner = Principal::parse(owner).map_err(CapsuleError::host)?;
-        check_workspace(workspace.as_deref().unwrap_or(Path::new(".")))?;
+        let workspace = open_workspace(workspace.as_deref().unwrap_or(Path::new(".")))?;
         let home = Home::open(&home.map_or_else(default_home, Ok)?)?;
         let store =
             SledStore::open(home.state().join("kv"), &StoreOptions::default()).map_err(CapsuleError::host)?;
@@ -104,6 +105,7 @@ impl RuntimeBuilder {
             services: HostServices::new(Arc::new(DenyAll), Arc::new(Budgets::new()), audit),
             fuel: FuelBudget::new(config.fuel_per_second, config.fuel_per_invocation),
             memory: Arc::default(),
+            mounts: Arc::new(mounts(workspace, &home, &owner)),
             registry: Arc::default(),
             store: Arc::new(store),
             secrets: Arc::new(FileSecrets::new(home.state().join("secrets"))),
@@ -125,17 +127,33 @@ fn default_home() -> Result<PathBuf, CapsuleError> {
     })
 }
 
-/// Nothing is linked yet that reaches the workspace; a wrong one is still said at the start and not
-/// at the first capsule that needs it.
-fn check_workspace(dir: &Path) -> Result<(), CapsuleError> {
-    match std::fs::metadata(dir) {
-        Ok(found) if found.is_dir() => Ok(()),
-        Ok(_) => Err(CapsuleError::host(format!("workspace {}: not a directory", dir.display()))),
-        Err(error) => Err(CapsuleError::host(format!(
-            "workspace {}: {error}; allowed: an existing directory",
-            dir.display()
-        ))),
+/// Opened at the start, so that a wrong one is said then and not at the first capsule that needs it.
+fn open_workspace(dir: &Path) -> Result<Arc<Direct>, CapsuleError> {
+    let failed = |error: &dyn std::fmt::Display| {
+        CapsuleError::host(format!("workspace {}: {error}; allowed: an existing directory", dir.display()))
+    };
+    let found = std::fs::metadata(dir).map_err(|error| failed(&error))?;
+    if !found.is_dir() {
+        return Err(CapsuleError::host(format!("workspace {}: not a directory", dir.display())));
     }
+    let workspace = Arc::new(Direct::builder().open(dir).map_err(|error| failed(&error))?);
+    // What a killed host left half-written is invisible to capsules; it need not be gone before they start.
+    let swept = workspace.clone();
+    let sweep = std::thread::Builder::new().name("astrid-fs-sweep".into()).spawn(move || swept.scan());
+    sweep.map_err(|error| failed(&error))?;
+    Ok(workspace)
+}
+
+/// The workspace for everybody; home and scratch for the owner, and for any other principal whose home
+/// was made when it was registered.
+fn mounts(workspace: Arc<Direct>, home: &Home, owner: &Principal) -> Directories {
+    let (homes, owner) = (home.root().join("home"), owner.clone());
+    Directories::new().workspace(workspace).places(move |principal, capsule| {
+        let home = homes.join(principal.as_str());
+        let registered = *principal == owner || (!principal.is_anonymous() && home.is_dir());
+        let tmp = home.join(".local").join("tmp").join(capsule.as_str());
+        registered.then_some(Places { home, tmp })
+    })
 }
 
 fn audit_file(home: &Home) -> Result<Arc<dyn AuditSink>, CapsuleError> {

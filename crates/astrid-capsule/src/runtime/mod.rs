@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use astrid_event_bus::{AccessPattern, Bus, Charset, Draft, Observer, Payload, Report, Topic};
 use astrid_host_context::{Attribution, HostServices, Principal, Provenance};
+use astrid_host_fs::Mounts;
 use astrid_host_sys::{LogRouter, SecretStore};
 use astrid_store_sled::SledStore;
 use wasmtime::component::Linker;
@@ -44,6 +45,7 @@ pub(crate) struct Inner {
     pub(crate) services: HostServices,
     pub(crate) fuel: Arc<FuelBudget>,
     pub(crate) memory: Arc<MemoryStats>,
+    pub(crate) mounts: Arc<dyn Mounts>,
     pub(crate) logs: LogRouter,
     pub(crate) secrets: Arc<dyn SecretStore>,
     pub(crate) registry: Arc<Registry>,
