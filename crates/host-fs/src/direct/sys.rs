@@ -7,8 +7,12 @@ use rustix::io::{Errno, retry_on_intr};
 
 use crate::volume::{FileId, FileKind, FileStat, Timestamp};
 
-/// Flags of every descriptor made here.
-const ALWAYS: OFlags = OFlags::CLOEXEC.union(OFlags::NOCTTY);
+/// What every descriptor made here is opened with besides. `openat2` refuses what means nothing for a
+/// descriptor that only resolves, where `openat` ignores it.
+fn always(flags: OFlags) -> OFlags {
+    let flags = flags | OFlags::CLOEXEC;
+    if flags.contains(OFlags::PATH) { flags } else { flags | OFlags::NOCTTY }
+}
 
 /// A directory to resolve from. Needs no permission to read it.
 pub(super) const PIN: OFlags = OFlags::PATH.union(OFlags::NOFOLLOW);
@@ -24,12 +28,12 @@ pub(super) fn openat2(
     resolve: ResolveFlags,
 ) -> Result<OwnedFd, Errno> {
     let path = if path.is_empty() { "." } else { path };
-    retry_on_intr(|| rustix::fs::openat2(dir.as_fd(), path, flags | ALWAYS, Mode::empty(), resolve))
+    retry_on_intr(|| rustix::fs::openat2(dir.as_fd(), path, always(flags), Mode::empty(), resolve))
 }
 
 pub(super) fn openat(dir: impl AsFd, name: &str, flags: OFlags, mode: u32) -> Result<OwnedFd, Errno> {
     let mode = Mode::from_raw_mode(mode);
-    retry_on_intr(|| rustix::fs::openat(dir.as_fd(), name, flags | ALWAYS | OFlags::NOFOLLOW, mode))
+    retry_on_intr(|| rustix::fs::openat(dir.as_fd(), name, always(flags) | OFlags::NOFOLLOW, mode))
 }
 
 /// What the system says of the object a descriptor stands for.
@@ -107,6 +111,23 @@ impl Meta {
             modified: time(StatxFlags::MTIME, self.0.stx_mtime),
             created: time(StatxFlags::BTIME, self.0.stx_btime),
             accessed: time(StatxFlags::ATIME, self.0.stx_atime),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn openat2_takes_the_flags_of_a_pin_and_of_a_read() {
+        let directory = tempfile::tempdir().unwrap();
+        std::fs::write(directory.path().join("f"), "x").unwrap();
+        let root = rustix::fs::open(directory.path(), OFlags::RDONLY, Mode::empty()).unwrap();
+        for flags in [PIN, OFlags::PATH, OFlags::RDONLY | OFlags::NONBLOCK] {
+            let opened = openat2(&root, "f", flags, BENEATH).map(|fd| stat(fd).unwrap().size());
+            // A kernel or sandbox without it is the walk's business; a refusal of the flags is ours.
+            assert!(matches!(opened, Ok(1) | Err(Errno::NOSYS | Errno::PERM)), "{flags:?}: {opened:?}");
         }
     }
 }
