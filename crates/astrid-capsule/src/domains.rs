@@ -5,6 +5,7 @@ use std::sync::Arc;
 use astrid_capsule_manifest::{CapsuleManifest, EnvDefault, EnvKind};
 use astrid_event_bus::{Bus, Gate};
 use astrid_host_context::{CallContext, CapsuleId, Principal};
+use astrid_host_fs::FsCtx;
 use astrid_host_io::IoCtx;
 use astrid_host_ipc::{Handler, IpcCtx, RecvIdle, ReservedTopics};
 use astrid_host_kv::KvCtx;
@@ -26,6 +27,7 @@ pub(crate) struct Identity {
 
 /// What each store's domain contexts are made of.
 pub(crate) struct DomainKit {
+    fs: FsCtx,
     sys: SysCtx,
     kv: KvCtx,
     bus: Bus,
@@ -53,6 +55,7 @@ impl DomainKit {
             priority: binding.priority,
         });
         let kit = Self {
+            fs: FsCtx::builder().mounts(runtime.mounts.clone()).build(),
             sys: sys(runtime, manifest, ready),
             kv: KvCtx::builder().store(runtime.store.clone()).build(),
             bus: runtime.bus.clone(),
@@ -76,7 +79,13 @@ impl DomainKit {
             .reserved(self.reserved.clone())
             .reads_all_audit(self.reads_all_audit)
             .resolver(Arc::new(Contexts::new(self.tokens.clone(), self.principals.clone())));
-        Domains { io: IoCtx::new(), sys: self.sys.for_new_store(), kv: self.kv.clone(), ipc: ipc.build() }
+        Domains {
+            fs: self.fs.clone(),
+            io: IoCtx::new(),
+            sys: self.sys.for_new_store(),
+            kv: self.kv.clone(),
+            ipc: ipc.build(),
+        }
     }
 }
 

@@ -19,6 +19,7 @@ macro_rules! packages {
 }
 
 packages! {
+    ("fs", "1.0.0", astrid_host_fs::add_to_linker, astrid_host_fs::FsView),
     ("guest", "1.0.0", astrid_guest::add_to_linker, astrid_host_context::HostContext),
     ("io", "1.0.0", astrid_host_io::add_to_linker, astrid_host_io::IoView),
     ("ipc", "1.0.0", astrid_host_ipc::add_to_linker, astrid_host_ipc::IpcView),

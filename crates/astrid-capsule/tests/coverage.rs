@@ -10,7 +10,6 @@ use astrid_capsule::PACKAGES;
 const GAPS: &[(&str, &str)] = &[
     ("approval", "1.0.0"),
     ("elicit", "1.0.0"),
-    ("fs", "1.0.0"),
     ("http", "1.0.0"),
     ("http", "1.1.0"),
     ("identity", "1.0.0"),

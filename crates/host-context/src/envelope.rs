@@ -90,6 +90,18 @@ impl Entry {
         &self.call
     }
 
+    /// The services it is decided by, for work that asks the gate again from another thread.
+    #[must_use]
+    pub fn services(&self) -> &HostServices {
+        &self.services
+    }
+
+    /// The function.
+    #[must_use]
+    pub fn op(&self) -> &'static Op {
+        self.op
+    }
+
     /// Admits the call and runs `work`, ending it when the token fires or the deadline passes. A
     /// token that fired wins over work that is ready in the same instant.
     ///

@@ -16,6 +16,7 @@ use wasmtime::component::Linker;
 use super::health::Health;
 use super::job_store::KvJobs;
 use super::jobs::{self, Actions};
+use super::mounts;
 use super::registry::Registry;
 use super::{Inner, Runtime};
 use crate::cache::CompileCache;
@@ -101,7 +102,7 @@ impl RuntimeBuilder {
         let owner = owner.as_deref().unwrap_or(DEFAULT_OWNER);
         let owner = Principal::parse(owner).map_err(CapsuleError::host)?;
         let workspace = workspace.unwrap_or_else(|| PathBuf::from("."));
-        check_workspace(&workspace)?;
+        let opened = mounts::workspace(&workspace)?;
         let home = Home::open(&home.map_or_else(Home::default_root, Ok)?)?;
         let roots = Roots::resolve(Some(&workspace), Some(home.root()));
         let store =
@@ -139,6 +140,7 @@ impl RuntimeBuilder {
             services: HostServices::new(Arc::new(DenyAll), principals.quota.clone(), audit),
             principals,
             memory: Arc::default(),
+            mounts: Arc::new(mounts::of(opened, &principals)),
             registry,
             store,
             secrets: Arc::new(FileSecrets::new(home.state().join("secrets"))),
@@ -151,19 +153,6 @@ impl RuntimeBuilder {
             roots,
             config,
         })
-    }
-}
-
-/// Nothing is linked yet that reaches the workspace; a wrong one is still said at the start and not
-/// at the first capsule that needs it.
-fn check_workspace(dir: &Path) -> Result<(), CapsuleError> {
-    match std::fs::metadata(dir) {
-        Ok(found) if found.is_dir() => Ok(()),
-        Ok(_) => Err(CapsuleError::host(format!("workspace {}: not a directory", dir.display()))),
-        Err(error) => Err(CapsuleError::host(format!(
-            "workspace {}: {error}; allowed: an existing directory",
-            dir.display()
-        ))),
     }
 }
 

@@ -9,6 +9,7 @@ mod health;
 mod job_store;
 mod jobs;
 mod load;
+mod mounts;
 pub(crate) mod registry;
 mod report;
 mod restart;
@@ -22,6 +23,7 @@ use astrid_capsule_discovery::Finding;
 use astrid_cron::CronService;
 use astrid_event_bus::{AccessPattern, Bus, Charset, Draft, Observer, Payload, Report, Topic};
 use astrid_host_context::{Attribution, HostServices, Principal, Provenance};
+use astrid_host_fs::Mounts;
 use astrid_host_ipc::ReservedTopics;
 use astrid_host_sys::{LogRouter, SecretStore};
 use astrid_principals::Principals;
@@ -65,6 +67,7 @@ pub(crate) struct Inner {
     pub(crate) services: HostServices,
     pub(crate) principals: Arc<Principals>,
     pub(crate) memory: Arc<MemoryStats>,
+    pub(crate) mounts: Arc<dyn Mounts>,
     pub(crate) logs: LogRouter,
     pub(crate) secrets: Arc<dyn SecretStore>,
     pub(crate) registry: Arc<Registry>,

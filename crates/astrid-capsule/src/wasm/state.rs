@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use astrid_host_context::{CallContext, CallSlot, HostContext, HostCx, HostServices};
+use astrid_host_fs::{FsCtx, FsCtxView, FsView};
 use astrid_host_io::{IoCtx, IoCtxView, IoView};
 use astrid_host_ipc::{IpcCtx, IpcCtxView, IpcView};
 use astrid_host_kv::{KvCtx, KvCtxView, KvView};
@@ -15,6 +16,7 @@ use crate::cpu::FuelGauge;
 
 /// The domains' contexts of one store.
 pub(crate) struct Domains {
+    pub(crate) fs: FsCtx,
     pub(crate) io: IoCtx,
     pub(crate) sys: SysCtx,
     pub(crate) kv: KvCtx,
@@ -83,6 +85,7 @@ macro_rules! view {
 }
 
 view! {
+    FsView fs FsCtxView;
     IoView io IoCtxView;
     SysView sys SysCtxView;
     KvView kv KvCtxView;

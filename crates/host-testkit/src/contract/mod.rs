@@ -16,3 +16,16 @@ where
 {
     kv::all(make).await;
 }
+
+#[cfg(feature = "fs")]
+pub mod fs;
+
+/// Runs every case of [`mod@fs`], each on fresh directories. [`crate::fs_contract!`] makes a test of
+/// each case instead.
+///
+/// # Panics
+/// At the first wrong answer.
+#[cfg(feature = "fs")]
+pub async fn fs(make: fs::Maker) {
+    fs::all(make).await;
+}

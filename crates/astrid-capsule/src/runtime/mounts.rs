@@ -1,0 +1,41 @@
+//! Which directories capsules see.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use astrid_host_fs::{Direct, Directories, Places};
+use astrid_principals::Principals;
+
+use crate::CapsuleError;
+
+/// Opens the workspace at the start, so that a wrong one is said then and not at the first capsule that needs it.
+pub(super) fn workspace(dir: &Path) -> Result<Arc<Direct>, CapsuleError> {
+    let failed = |error: &dyn std::fmt::Display| {
+        CapsuleError::host(format!("workspace {}: {error}; allowed: an existing directory", dir.display()))
+    };
+    let found = std::fs::metadata(dir).map_err(|error| failed(&error))?;
+    if !found.is_dir() {
+        return Err(CapsuleError::host(format!("workspace {}: not a directory", dir.display())));
+    }
+    let workspace = Arc::new(Direct::builder().open(dir).map_err(|error| failed(&error))?);
+    // What a killed host left half-written is invisible to capsules; it need not be gone before they start.
+    let swept = workspace.clone();
+    let sweep = std::thread::Builder::new().name("astrid-fs-sweep".into()).spawn(move || swept.scan());
+    sweep.map_err(|error| failed(&error))?;
+    Ok(workspace)
+}
+
+/// The workspace for everybody; home and scratch for principals with a profile, made when first used.
+pub(super) fn of(workspace: Arc<Direct>, principals: &Arc<Principals>) -> Directories {
+    let principals = principals.clone();
+    Directories::new().workspace(workspace).places(move |principal, capsule| {
+        let profile = principals.profiles.current(principal).ok()?.profile;
+        let made = |dir: io::Result<Option<PathBuf>>| {
+            dir.inspect_err(|error| tracing::warn!(%principal, %error, "a home cannot be made")).ok().flatten()
+        };
+        let home = made(principals.homes.home(principal, &profile))?;
+        let tmp = made(principals.homes.tmp(principal, capsule, &profile))?;
+        Some(Places { home, tmp })
+    })
+}

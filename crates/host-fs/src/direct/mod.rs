@@ -1,0 +1,251 @@
+//! The backend that acts on a directory as it is.
+//!
+//! | room | file |
+//! |---|---|
+//! | the root and its one-syscall look-ups | `root.rs` |
+//! | resolution by components | `resolve.rs`, `levels.rs` |
+//! | reserved directories | `guard.rs` |
+//! | every syscall | `sys.rs` |
+//! | questions | `probe.rs` |
+//! | open files | `open.rs`, `file.rs` |
+//! | whole-file replacement | `replace.rs`, `temporary.rs` |
+//! | names: create, rename, link, remove | `names.rs`, `remove.rs` |
+//! | counting entries, sweeping temporaries | `ledger.rs`, `scan.rs` |
+
+mod file;
+mod guard;
+mod ledger;
+mod levels;
+mod names;
+mod open;
+mod probe;
+mod remove;
+mod replace;
+mod resolve;
+mod root;
+mod scan;
+mod sys;
+mod temporary;
+
+use std::path::Path;
+
+use rustix::fs::{Mode, OFlags};
+
+use self::guard::Guard;
+use self::ledger::{Ledger, Share};
+use self::resolve::{Place, resolve};
+use self::root::Root;
+use crate::fault::Fault;
+use crate::volume::{At, Content, File, FileStat, OpenMode, Volume, Written};
+use crate::{Scheme, VfsPath, errno};
+
+/// A volume on a directory, for the normal case of one owner.
+#[derive(Debug)]
+pub struct Direct {
+    root: Root,
+    ledger: Option<Ledger>,
+    file_mode: u32,
+    directory_mode: u32,
+    power_safe: bool,
+}
+
+impl Direct {
+    /// Starts with the settings of a workspace: files 0644, no limit of entries, nothing reserved,
+    /// safe against a killed process but not against a power failure.
+    #[must_use]
+    pub fn builder() -> DirectBuilder {
+        DirectBuilder {
+            openat2: true,
+            reserved: &[],
+            entries: None,
+            file_mode: 0o644,
+            directory_mode: 0o755,
+            power_safe: false,
+        }
+    }
+
+    /// The settings of a scheme: [`Direct::builder`] for the workspace; for home and tmp private
+    /// modes and a limit of [`crate::ENTRIES`]; home keeps its reserved directories and survives a
+    /// power failure.
+    #[must_use]
+    pub fn builder_for(scheme: Scheme) -> DirectBuilder {
+        let private = DirectBuilder {
+            entries: Some(crate::ENTRIES),
+            file_mode: 0o600,
+            directory_mode: 0o700,
+            ..Self::builder()
+        };
+        match scheme {
+            Scheme::Workspace => Self::builder(),
+            Scheme::Tmp => private,
+            Scheme::Home => DirectBuilder { reserved: &crate::RESERVED, power_safe: true, ..private },
+        }
+    }
+
+    /// Removes temporaries that a killed host left and counts the entries that are there, by walking
+    /// the whole tree. Blocks; meant for a thread of its own right after opening.
+    pub fn scan(&self) {
+        scan::scan(&self.root, self.ledger.as_ref());
+    }
+
+    /// A place for one more entry.
+    fn room(&self) -> Result<Share<'_>, Fault> {
+        self.ledger.as_ref().map_or(Ok(Share::free()), Ledger::take)
+    }
+
+    fn gone(&self, entries: u64) {
+        if let Some(ledger) = &self.ledger {
+            ledger.gone(entries);
+        }
+    }
+
+    /// Resolves and asks about the place found.
+    fn find(&self, at: At<'_>, follow: bool) -> Result<Place, Fault> {
+        let place = resolve(&self.root, at.path, follow, false)?;
+        agreed(at, place)
+    }
+}
+
+/// Asks about a resolved place, unless it is where the path already said.
+fn agreed(at: At<'_>, place: Place) -> Result<Place, Fault> {
+    if place.relative != at.path.relative() {
+        at.consent.resolved(&place.relative)?;
+    }
+    Ok(place)
+}
+
+/// Sets up a [`Direct`].
+#[derive(Debug, Clone)]
+pub struct DirectBuilder {
+    openat2: bool,
+    reserved: &'static [&'static str],
+    entries: Option<u64>,
+    file_mode: u32,
+    directory_mode: u32,
+    power_safe: bool,
+}
+
+impl DirectBuilder {
+    /// Whether `openat2` may be used, which is the default. Without it every path is walked, as on
+    /// kernels that lack it or sandboxes that refuse it.
+    #[must_use]
+    pub fn openat2(mut self, allowed: bool) -> Self {
+        self.openat2 = allowed;
+        self
+    }
+
+    /// Directories that exist for the host alone, relative to the root, such as `.config/env`.
+    #[must_use]
+    pub fn reserved(mut self, directories: &'static [&'static str]) -> Self {
+        self.reserved = directories;
+        self
+    }
+
+    /// How many entries the tree may hold; none counts nothing.
+    #[must_use]
+    pub fn entries(mut self, limit: Option<u64>) -> Self {
+        self.entries = limit;
+        self
+    }
+
+    /// The permission bits of new files, before the umask; directories get the search bits with them.
+    #[must_use]
+    pub fn file_mode(mut self, mode: u32) -> Self {
+        self.file_mode = mode & 0o666;
+        self.directory_mode = self.file_mode | ((self.file_mode & 0o444) >> 2);
+        self
+    }
+
+    /// Whether replaced content is on the device before the call returns.
+    #[must_use]
+    pub fn power_safe(mut self, safe: bool) -> Self {
+        self.power_safe = safe;
+        self
+    }
+
+    /// Opens the directory, which must exist; the descriptor is kept. Blocks.
+    ///
+    /// # Errors
+    /// The system's, for the host's operators: it is not to be shown to guests.
+    pub fn open(self, directory: &Path) -> std::io::Result<Direct> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let fd = rustix::fs::open(directory, flags, Mode::empty())?;
+        Ok(Direct {
+            root: Root::new(fd, self.openat2, Guard::new(self.reserved)),
+            ledger: self.entries.map(Ledger::new),
+            file_mode: self.file_mode,
+            directory_mode: self.directory_mode,
+            power_safe: self.power_safe,
+        })
+    }
+}
+
+impl Volume for Direct {
+    fn try_stat(&self, path: &VfsPath, follow: bool) -> Option<Result<FileStat, Fault>> {
+        self.cached_stat(path, follow)
+    }
+
+    fn try_read(&self, path: &VfsPath, max: usize) -> Option<Result<Vec<u8>, Fault>> {
+        self.cached_read(path, max)
+    }
+
+    fn stat(&self, at: At<'_>, follow: bool) -> Result<FileStat, Fault> {
+        self.probe(at, follow)
+    }
+
+    fn canonicalize(&self, at: At<'_>) -> Result<String, Fault> {
+        let place = self.find(at, true)?;
+        place.existing()?;
+        Ok(place.relative)
+    }
+
+    fn read_link(&self, at: At<'_>) -> Result<String, Fault> {
+        self.target(at)
+    }
+
+    fn list(&self, at: At<'_>, limit: usize) -> Result<Vec<String>, Fault> {
+        self.names(at, limit)
+    }
+
+    fn open(&self, at: At<'_>, mode: OpenMode) -> Result<Box<dyn File>, Fault> {
+        Ok(Box::new(self.open_file(at, mode)?.0))
+    }
+
+    fn make_dir(&self, at: At<'_>) -> Result<(), Fault> {
+        self.make_one(at)
+    }
+
+    fn make_dirs(&self, at: At<'_>) -> Result<(), Fault> {
+        self.make_missing(at)
+    }
+
+    fn unlink(&self, at: At<'_>) -> Result<(), Fault> {
+        self.remove_name(at)
+    }
+
+    fn remove_all(&self, at: At<'_>) -> Result<u64, Fault> {
+        self.remove_tree(at)
+    }
+
+    fn replace(&self, at: At<'_>, content: Content<'_>) -> Result<Written, Fault> {
+        self.replace_file(at, content)
+    }
+
+    fn append(&self, at: At<'_>, data: &[u8], limit: u64) -> Result<(), Fault> {
+        let (file, _) = self.open_file(at, OpenMode::Append)?;
+        file.append(data, limit)
+    }
+
+    fn rename(&self, from: At<'_>, to: At<'_>) -> Result<(), Fault> {
+        self.rename_name(from, to)
+    }
+
+    fn link(&self, from: At<'_>, to: At<'_>) -> Result<(), Fault> {
+        self.link_name(from, to)
+    }
+}
+
+/// The case for an error where a path is resolved or used.
+fn failed(error: rustix::io::Errno) -> Fault {
+    errno::path(error)
+}

@@ -1,0 +1,230 @@
+//! Replacing a file's whole content, so that readers and crashes see the old or the new.
+
+use std::os::fd::{AsFd, OwnedFd};
+
+use rustix::fs::{AtFlags, Mode, OFlags, RenameFlags};
+use rustix::io::{Errno, retry_on_intr};
+use rustix::process::geteuid;
+
+use super::file::{DirectFile, sync_directory};
+use super::ledger::Share;
+use super::resolve::{Place, RETRIES};
+use super::sys::Meta;
+use super::temporary::Temporary;
+use super::{Direct, failed, sys};
+use crate::errno::{self, Doing};
+use crate::fault::{Fault, Text};
+use crate::inodes;
+use crate::volume::{At, Content, File, FileKind, Stop, Written};
+
+/// What moves between two looks at the token; the contract's figure.
+const CHUNK: usize = 1 << 20;
+
+impl Direct {
+    pub(super) fn replace_file(&self, at: At<'_>, content: Content<'_>) -> Result<Written, Fault> {
+        for _ in 0..RETRIES {
+            let place = self.find(at, true)?;
+            match place.kind() {
+                Some(FileKind::Directory) => return Err(Fault::IsDirectory),
+                Some(FileKind::Regular) => {}
+                Some(_) => return Err(Fault::Access),
+                None if place.wants_directory => return Err(Fault::IsDirectory),
+                None => {}
+            }
+            if let (Some(old), Content::File(source)) = (&place.node, content)
+                && source.id()? == old.id()
+            {
+                return Ok(Written { bytes: 0, digest: None });
+            }
+            at.consent.proceed()?;
+            let room = if place.node.is_none() { self.room()? } else { Share::free() };
+            if let Some(written) = self.put(at, &place, content)? {
+                room.keep();
+                return Ok(written);
+            }
+        }
+        Err(Fault::Unknown(Text::RetryLimit))
+    }
+
+    /// None if the name changed under the call.
+    fn put(&self, at: At<'_>, place: &Place, content: Content<'_>) -> Result<Option<Written>, Fault> {
+        let name = place.name(Fault::IsDirectory)?;
+        let Some(old) = &place.node else { return self.rename_over(at, place, name, content) };
+        if old.permissions() & 0o222 == 0 && !geteuid().is_root() {
+            return Err(Fault::Access);
+        }
+        // A second name, or a guest's open handle, must go on standing for the same file.
+        if old.links() > 1 || inodes::is_live(old.id()) {
+            return self.overwrite(at, place, name, content);
+        }
+        match self.rename_over(at, place, name, content) {
+            // The directory takes no new names, or no more of them.
+            Err(Fault::Access) => self.overwrite(at, place, name, content),
+            other => other,
+        }
+    }
+
+    fn rename_over(
+        &self,
+        at: At<'_>,
+        place: &Place,
+        name: &str,
+        content: Content<'_>,
+    ) -> Result<Option<Written>, Fault> {
+        let (temporary, file) = self.temporary(place)?;
+        let parent = place.parent.as_fd();
+        let finish = || {
+            let written = fill(&file, content, at.stop)?;
+            inherit(&file, place.node.as_ref(), content)?;
+            if self.power_safe {
+                retry_on_intr(|| rustix::fs::fdatasync(&file)).map_err(errno::handle)?;
+            }
+            let moved = match &place.node {
+                Some(_) => rustix::fs::renameat(parent, &temporary.name, parent, name),
+                // Somebody who made the name meanwhile is replaced on the next round, with its mode.
+                None => publish(place, &temporary.name, name),
+            };
+            match moved {
+                Ok(()) => Ok(Some(written)),
+                Err(Errno::EXIST | Errno::ISDIR) => Ok(None),
+                // A sweep of another host took it for left over.
+                Err(Errno::NOENT) => Ok(None),
+                Err(error) => Err(errno::fault(error, Doing::Path)),
+            }
+        };
+        let result = finish();
+        if matches!(result, Ok(Some(_))) {
+            if self.power_safe {
+                sync_directory(&place.parent)?;
+            }
+        } else {
+            // Already gone, or left for the next sweep: the call's own answer matters more.
+            let _ = rustix::fs::unlinkat(parent, &temporary.name, AtFlags::empty());
+        }
+        result
+    }
+
+    fn temporary(&self, place: &Place) -> Result<(Temporary, OwnedFd), Fault> {
+        for _ in 0..RETRIES {
+            let temporary = Temporary::new();
+            // Readable, because a clone is hashed from itself.
+            let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL;
+            match sys::openat(&place.parent, &temporary.name, flags, self.file_mode) {
+                Ok(file) => return Ok((temporary, file)),
+                Err(Errno::EXIST) => {}
+                Err(error) => return Err(failed(error)),
+            }
+        }
+        Err(Fault::Unknown(Text::RetryLimit))
+    }
+
+    fn overwrite(
+        &self,
+        at: At<'_>,
+        place: &Place,
+        name: &str,
+        content: Content<'_>,
+    ) -> Result<Option<Written>, Fault> {
+        let fd = match sys::openat(&place.parent, name, OFlags::WRONLY | OFlags::NONBLOCK, 0) {
+            Ok(fd) => fd,
+            Err(Errno::LOOP | Errno::NOENT) => return Ok(None),
+            Err(error) => return Err(failed(error)),
+        };
+        let (file, meta) = DirectFile::new(fd, false, None)?;
+        let _alone = inodes::lock(meta.id());
+        file.set_len(0)?;
+        let fd = file.descriptor().ok_or(Fault::Closed)?;
+        let written = fill(fd, content, at.stop)?;
+        if self.power_safe {
+            file.sync(false)?;
+        }
+        Ok(Some(written))
+    }
+}
+
+/// Gives the finished file its name, if that is still free.
+fn publish(place: &Place, temporary: &str, name: &str) -> Result<(), Errno> {
+    let parent = place.parent.as_fd();
+    match rustix::fs::renameat_with(parent, temporary, parent, name, RenameFlags::NOREPLACE) {
+        // The file system cannot; a file that appears in this instant is replaced.
+        Err(Errno::INVAL | Errno::NOSYS) => rustix::fs::renameat(parent, temporary, parent, name),
+        other => other,
+    }
+}
+
+/// Writes the content to an empty file.
+fn fill(file: impl AsFd, content: Content<'_>, stop: &Stop) -> Result<Written, Fault> {
+    let mut hasher = blake3::Hasher::new();
+    let mut bytes = 0_u64;
+    match content {
+        Content::Bytes(data) => {
+            for chunk in data.chunks(CHUNK) {
+                if bytes > 0 {
+                    stop.check()?;
+                }
+                write(&file, chunk, bytes)?;
+                hasher.update(chunk);
+                bytes += chunk.len() as u64;
+            }
+        }
+        Content::File(source) => {
+            let shared =
+                source.descriptor().is_some_and(|from| rustix::fs::ioctl_ficlone(&file, from).is_ok());
+            let mut chunk = vec![0; CHUNK];
+            loop {
+                stop.check()?;
+                // A clone is read from itself: the source may have changed since.
+                let read = if shared {
+                    read(&file, &mut chunk, bytes)?
+                } else {
+                    source.read_at(&mut chunk, bytes)?
+                };
+                let Some(data) = chunk.get(..read).filter(|data| !data.is_empty()) else { break };
+                if !shared {
+                    write(&file, data, bytes)?;
+                }
+                hasher.update(data);
+                bytes += read as u64;
+            }
+        }
+    }
+    Ok(Written { bytes, digest: Some(hasher.finalize()) })
+}
+
+fn write(file: impl AsFd, mut data: &[u8], mut at: u64) -> Result<(), Fault> {
+    while !data.is_empty() {
+        let written = retry_on_intr(|| rustix::io::pwrite(&file, data, at)).map_err(errno::handle)?;
+        if written == 0 {
+            return Err(Fault::Unknown(Text::Io));
+        }
+        data = data.get(written..).unwrap_or_default();
+        at += written as u64;
+    }
+    Ok(())
+}
+
+fn read(file: impl AsFd, buffer: &mut [u8], at: u64) -> Result<usize, Fault> {
+    retry_on_intr(|| rustix::io::pread(&file, &mut *buffer, at)).map_err(errno::handle)
+}
+
+/// Gives the new file the permission bits, and for a privileged host the owner, of what it stands for.
+fn inherit(file: &OwnedFd, old: Option<&Meta>, content: Content<'_>) -> Result<(), Fault> {
+    let mode = match (content, old) {
+        (Content::File(source), _) => Some(source.stat()?.mode & 0o777),
+        (Content::Bytes(_), old) => old.map(|old| old.permissions() & 0o777),
+    };
+    let Some(mode) = mode else { return Ok(()) };
+    let new = sys::stat(file).map_err(errno::handle)?;
+    if let Some(old) = old
+        && geteuid().is_root()
+        && new.owner() != old.owner()
+    {
+        let (user, group) = old.owner();
+        let (user, group) = (rustix::fs::Uid::from_raw(user), rustix::fs::Gid::from_raw(group));
+        rustix::fs::fchown(file, Some(user), Some(group)).map_err(errno::handle)?;
+    }
+    if new.permissions() != mode {
+        rustix::fs::fchmod(file, Mode::from_raw_mode(mode)).map_err(errno::handle)?;
+    }
+    Ok(())
+}

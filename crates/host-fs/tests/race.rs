@@ -1,0 +1,94 @@
+//! A directory that turns into a link to the outside and back, as fast as it can, under readers and writers.
+//!
+//! 20,000 flips, or 1,000,000 with `ASTRID_LONG_TESTS` set.
+#![expect(clippy::unwrap_used, reason = "a test that cannot set up must fail")]
+
+mod common;
+#[path = "common/place.rs"]
+mod place;
+
+use std::os::unix::fs::symlink;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use astrid_host_fs::{FsView, Text, arms::V1_0 as Arm};
+use astrid_host_testkit::FakeHost;
+use common::State;
+use place::{Place, arm};
+
+fn flips() -> usize {
+    if std::env::var_os("ASTRID_LONG_TESTS").is_some() { 1_000_000 } else { 20_000 }
+}
+
+async fn flip(openat2: bool) {
+    let place = Place { openat2, ..Place::new() };
+    let (real, link, p) = (place.at("workspace/real"), place.at("workspace/link"), place.at("workspace/p"));
+    std::fs::create_dir(place.at("outside")).unwrap();
+    std::fs::write(place.at("outside/f"), "outside").unwrap();
+    std::fs::create_dir(&p).unwrap();
+    std::fs::write(p.join("f"), "inside").unwrap();
+    symlink(place.at("outside"), &link).unwrap();
+    let done = Arc::new(AtomicBool::new(false));
+    let flipper = std::thread::spawn({
+        let done = done.clone();
+        move || {
+            for _ in 0..flips() / 2 {
+                std::fs::rename(&p, &real).unwrap();
+                std::fs::rename(&link, &p).unwrap();
+                std::fs::rename(&p, &link).unwrap();
+                std::fs::rename(&real, &p).unwrap();
+            }
+            done.store(true, Ordering::Relaxed);
+        }
+    });
+    let first = place.host(FakeHost::builder());
+    let mut tasks = Vec::new();
+    for task in 0..8 {
+        let fake = FakeHost::builder().build();
+        let (done, mut host) = (done.clone(), State { fake, ctx: first.ctx.clone() });
+        tasks.push(tokio::spawn(async move {
+            let mut reached = 0_u32;
+            while !done.load(Ordering::Relaxed) {
+                let result = if task % 2 == 0 {
+                    host.fs().read_file("p/f".into()).await.map(|content| {
+                        assert_eq!(content, b"inside", "a byte from the outside was read");
+                    })
+                } else {
+                    host.fs().write_file("p/f".into(), b"inside".into()).await
+                };
+                host.fake.recorder().clear();
+                match arm(result) {
+                    Ok(()) => reached += 1,
+                    Err(
+                        Arm::NotFound
+                        | Arm::BoundaryEscape
+                        | Arm::NotDirectory
+                        | Arm::Unknown(Text::RetryLimit),
+                    ) => {}
+                    Err(other) => unreachable!("{other:?}"),
+                }
+            }
+            reached
+        }));
+    }
+    let mut reached = 0;
+    for task in tasks {
+        reached += task.await.unwrap();
+    }
+    flipper.join().unwrap();
+    assert!(reached > 0, "no call ever reached the file, so nothing was tested");
+    assert_eq!(std::fs::read(place.at("outside/f")).unwrap(), b"outside");
+    assert_eq!(std::fs::read_dir(place.at("outside")).unwrap().count(), 1);
+}
+
+// fs case 13
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_flipping_directory_never_leads_outside() {
+    flip(true).await;
+}
+
+// fs case 14
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_flipping_directory_never_leads_outside_without_openat2() {
+    flip(false).await;
+}
