@@ -162,6 +162,8 @@ async fn workers_of_a_listener_each_run_the_loop() {
         }
     };
     tokio::time::timeout(Duration::from_secs(30), answered).await.unwrap();
+}
+
 // principals §4, sys case 42
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_message_whose_profile_is_malformed_gets_no_authority_and_the_loop_goes_on() {

@@ -1,6 +1,6 @@
 //! Settings of a runtime, and starting it.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use astrid_cron::{CronService, SystemClock};
@@ -138,7 +138,7 @@ impl RuntimeBuilder {
             bus,
             // Each capsule replaces the gate by its own; what reaches no capsule is denied.
             services: HostServices::new(Arc::new(DenyAll), principals.quota.clone(), audit),
-            principals,
+            principals: principals.clone(),
             memory: Arc::default(),
             mounts: Arc::new(mounts::of(opened, &principals)),
             registry,

@@ -39,13 +39,13 @@ pub(super) async fn restart(
     let Origin { id, dir, owner, approved } = runtime.registry.origin(old).ok_or_else(gone)?;
     let limit = runtime.config.load_timeout;
     let load = async {
-        let source = open(runtime, &dir, known(&dir, approved).await?).await?;
-        let name = source.manifest.package.name.as_str();
+        let opened = open(runtime, &dir, known(&dir, approved).await?).await?;
+        let name = opened.source.manifest.package.name.as_str();
         if name != id {
             let problem = format!("{} is capsule '{name}' now; unload this one and load that", dir.display());
             return Err(CapsuleError::of(&id, Code::Manifest, problem));
         }
-        build(runtime, source, &owner, Instant::now()).await
+        build(runtime, opened, &owner, Instant::now()).await
     };
     let new = tokio::time::timeout(limit, load).await.unwrap_or_else(|_| {
         let problem = format!("is not loaded after {} s", limit.as_secs_f64());
