@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use astrid_capsule_manifest::{CapsuleManifest, EnvDefault, EnvKind};
-use astrid_event_bus::{Bus, Gate, Message};
+use astrid_event_bus::{Bus, Gate, Message, Topic};
 use astrid_host_context::{CallContext, CapsuleId, Principal};
 use astrid_host_io::IoCtx;
-use astrid_host_ipc::{ContextResolver, Handler, IpcCtx, RecvIdle};
+use astrid_host_ipc::{ContextResolver, Handler, IpcCtx, RecvIdle, ReservedTopics};
 use astrid_host_kv::KvCtx;
 use astrid_host_sys::SysCtx;
 use tokio::sync::watch;
@@ -30,6 +30,7 @@ pub(crate) struct DomainKit {
     gate: Gate,
     handlers: Vec<Handler>,
     recv_idle: RecvIdle,
+    reserved: Arc<ReservedTopics>,
     contexts: Arc<Contexts>,
 }
 
@@ -53,6 +54,7 @@ impl DomainKit {
             gate: gate.clone(),
             handlers: handlers.collect(),
             recv_idle: runtime.config.recv_idle,
+            reserved: Arc::new(reserved()),
             contexts: Arc::new(Contexts(tokens.clone())),
         };
         (kit, signalled)
@@ -64,9 +66,19 @@ impl DomainKit {
             .gate(self.gate.clone())
             .handlers(self.handlers.clone())
             .recv_idle(self.recv_idle)
+            .reserved(self.reserved.clone())
             .resolver(self.contexts.clone());
         Domains { io: IoCtx::new(), sys: self.sys.for_new_store(), kv: self.kv.clone(), ipc: ipc.build() }
     }
+}
+
+/// What the services of this host publish on, beside the contract's own list (dispatch chapter §4).
+const SERVICES: [&str; 4] =
+    ["astrid.v1.event_bus", "astrid.v1.watchdog", "astrid.v1.health", "cron.v1.response"];
+
+fn reserved() -> ReservedTopics {
+    let topics = SERVICES.iter().filter_map(|root| Topic::host(root).ok());
+    topics.fold(ReservedTopics::new(), |reserved, root| reserved.and(&root))
 }
 
 fn sys(runtime: &Inner, manifest: &CapsuleManifest, ready: watch::Sender<bool>) -> SysCtx {

@@ -63,6 +63,8 @@ mod wasm;
 
 #[cfg(feature = "runtime")]
 pub use {
+    astrid_dispatch::{Access, HookService, Limits, NativeGuard},
+    astrid_event_bus::LifecycleEvent,
     astrid_host_ipc::RecvIdle,
     cache::Origin,
     capsule::{BoxFuture, Capsule, HandlerResult, Invoker, Readiness, SharedCapsule, State},

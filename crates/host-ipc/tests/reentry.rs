@@ -24,11 +24,9 @@ impl InterceptorSink for Sink {
         Box::pin(async move { self.try_reserve(draft, binding) })
     }
 
-    fn hand_over(&self, message: &Message, work: Vec<Assignment>) {
-        self.0.lock().extend(work.iter().map(|a| (message.clone(), a.binding.capsule_uuid)));
+    fn hand_over(&self, message: &Message, what: HandOver) {
+        self.0.lock().extend(what.work.iter().map(|a| (message.clone(), a.binding.capsule_uuid)));
     }
-
-    fn missed(&self, _: &Message, _: &Arc<Binding>, _: NoSlot) {}
 }
 
 const C: Uuid = Uuid::from_u128(1);

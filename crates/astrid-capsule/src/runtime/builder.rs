@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use astrid_dispatch::{Access, Dispatcher, FixedLimits, Limits, OpenAccess};
 use astrid_event_bus::Bus;
 use astrid_host_context::{AuditSink, Budgets, DenyAll, HostServices, JsonLines, Principal};
 use astrid_host_sys::{FileSecrets, LogRouter, LogSettings};
@@ -12,7 +13,7 @@ use wasmtime::component::Linker;
 use super::{Inner, Runtime};
 use crate::cache::CompileCache;
 use crate::cpu::FuelBudget;
-use crate::dispatch::Dispatcher;
+use crate::dispatch::OwnerView;
 use crate::engine::WasmHost;
 use crate::{CapsuleError, Config, Home, Kernel};
 
@@ -30,6 +31,8 @@ pub struct RuntimeBuilder {
     owner: Option<String>,
     config: Config,
     audit: Option<Arc<dyn AuditSink>>,
+    access: Option<Arc<dyn Access>>,
+    limits: Option<Arc<dyn Limits>>,
 }
 
 impl RuntimeBuilder {
@@ -68,6 +71,20 @@ impl RuntimeBuilder {
         self
     }
 
+    /// Who may invoke which capsules' tools and commands. Default: every principal all of them.
+    #[must_use]
+    pub fn access(mut self, access: Arc<dyn Access>) -> Self {
+        self.access = Some(access);
+        self
+    }
+
+    /// How much principals may have under way. Default: [`Config::max_in_flight_calls`] for each.
+    #[must_use]
+    pub fn limits(mut self, limits: Arc<dyn Limits>) -> Self {
+        self.limits = Some(limits);
+        self
+    }
+
     /// Opens home and store and starts the engine.
     ///
     /// # Errors
@@ -79,7 +96,7 @@ impl RuntimeBuilder {
     }
 
     fn start(self) -> Result<Inner, CapsuleError> {
-        let Self { home, workspace, owner, config, audit } = self;
+        let Self { home, workspace, owner, config, audit, access, limits } = self;
         let owner = owner.as_deref().unwrap_or(DEFAULT_OWNER);
         let owner = Principal::parse(owner).map_err(CapsuleError::host)?;
         check_workspace(workspace.as_deref().unwrap_or(Path::new(".")))?;
@@ -96,10 +113,19 @@ impl RuntimeBuilder {
         let host = WasmHost::new(&config)?;
         let mut linker = Linker::new(host.engine());
         Kernel::add_to_linker(&mut linker).map_err(CapsuleError::host)?;
-        let dispatcher = Arc::new(Dispatcher::default());
+        let shares = FixedLimits { max_in_flight: config.max_in_flight_calls };
+        let dispatcher = Dispatcher::builder()
+            .access(access.unwrap_or_else(|| Arc::new(OpenAccess)))
+            .limits(limits.unwrap_or_else(|| Arc::new(shares)))
+            .audit(audit.clone())
+            .build(tokio::runtime::Handle::current());
+        let dispatcher = Arc::new(dispatcher);
+        let bus = Bus::builder().interceptors(dispatcher.clone()).build();
+        dispatcher.attach(&bus);
+        dispatcher.watch(&bus, Arc::new(OwnerView(owner.clone())));
         Ok(Inner {
             cache: CompileCache::new(host.clone(), &home, &config),
-            bus: Bus::builder().interceptors(dispatcher.clone()).build(),
+            bus,
             // Each capsule replaces the gate by its own; what reaches no capsule is denied.
             services: HostServices::new(Arc::new(DenyAll), Arc::new(Budgets::new()), audit),
             fuel: FuelBudget::new(config.fuel_per_second, config.fuel_per_invocation),

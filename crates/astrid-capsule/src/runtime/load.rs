@@ -14,6 +14,7 @@ use super::Inner;
 use super::registry::Entry;
 use crate::capsule::SharedCapsule;
 use crate::composite::CompositeCapsule;
+use crate::dispatch::CapsuleTarget;
 use crate::domains::{DomainKit, Identity};
 use crate::gate::ManifestSecurityGate;
 use crate::load::{Program, Source, explain_unlinked};
@@ -34,7 +35,8 @@ pub(super) async fn load(runtime: &Arc<Inner>, dir: &Path) -> Result<SharedCapsu
     let reserved = runtime.registry.reserve(&id)?;
     let entry = assemble(runtime, source, &mut timings, begin).await.map_err(|e| e.in_capsule(&id))?;
     let capsule = entry.capsule.clone();
-    runtime.dispatcher.add(&capsule);
+    let target = CapsuleTarget::new(&capsule, &runtime.owner, runtime.config.dispatch_permits);
+    runtime.dispatcher.add(capsule.source_uuid(), Arc::new(target.map_err(|e| e.in_capsule(&id))?));
     let gate = entry.gate.clone();
     reserved.fill(entry);
     gate.open();
