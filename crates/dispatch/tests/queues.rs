@@ -366,3 +366,39 @@ async fn a_handler_that_panics_does_not_stop_its_queue() {
     assert_eq!(world.dispatcher.stats().handled, 2);
     assert_eq!(json(&drain(&mut receipts).await[0])["reason"], "failed");
 }
+
+// dispatch case 31
+#[tokio::test(start_paused = true)]
+async fn a_flood_of_a_hundred_principals_is_held_at_the_caps_and_others_pass() {
+    let world = World::new();
+    let brake = Brake::new();
+    let b = brake.clone();
+    world.capsule(1, "t", 100, move |_| {
+        let brake = b.clone();
+        async move {
+            brake.wait().await;
+            proceed()
+        }
+    });
+    world.capsule(2, "other", 100, |_| async { proceed() });
+    for _ in 0..1_000 {
+        for n in 0..100 {
+            world.announce(Some(&format!("p{n}")), "t", "0");
+        }
+    }
+    let stats = world.dispatcher.stats();
+    assert_eq!((stats.queued, stats.late), (100 * 64 + 4_096, 4_096));
+    assert!(stats.late_bytes <= 4_096 * 2);
+    rest().await;
+    let before = world.dispatcher.stats().handled;
+    let began = tokio::time::Instant::now();
+    world.announce(Some("p0"), "other", "0");
+    rest().await;
+    assert_eq!(world.dispatcher.stats().handled, before + 1);
+    assert!(began.elapsed() < Duration::from_millis(50));
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let stats = world.dispatcher.stats();
+    assert_eq!((stats.queued, stats.late, stats.late_bytes), (100 * 64, 0, 0));
+    brake.release(100_000);
+    world.dispatcher.idle().await;
+}
