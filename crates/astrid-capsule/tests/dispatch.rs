@@ -94,16 +94,8 @@ async fn five_handlers_that_wait_in_recv_wait_at_the_same_time_on_four_permits()
 async fn topics_of_the_host_and_its_services_cannot_be_spoofed() {
     let place = Place::new();
     let runtime = place.runtime().await;
-    let manifest = "[publish]\n\"*\" = \"opaque\"\n\n[subscribe]\n\"t.v1.x\" = { wit = \"opaque\", handler = \"publish\" }\n";
-    let manifest = if runtime.load(place.capsule("any", &guest("probe"), manifest)).await.is_ok() {
-        manifest.to_owned()
-    } else {
-        manifest.replace("\"*\"", "\"astrid.*\" = \"opaque\"\n\"cron.*\"")
-    };
-    let c = match runtime.capsule("any") {
-        Some(c) => c,
-        None => runtime.load(place.capsule("any", &guest("probe"), &manifest)).await.unwrap(),
-    };
+    let manifest = "[publish]\n\"astrid.*\" = \"opaque\"\n\"cron.*\" = \"opaque\"\n\n[subscribe]\n\"t.v1.x\" = { wit = \"opaque\", handler = \"publish\" }\n";
+    let c = runtime.load(place.capsule("any", &guest("probe"), manifest)).await.unwrap();
     for topic in [
         "astrid.v1.lifecycle.kernel_shutdown",
         "astrid.v1.capsules_loaded",
@@ -118,7 +110,9 @@ async fn topics_of_the_host_and_its_services_cannot_be_spoofed() {
         let said = ask(&c, "alice", "publish", json!({ "topic": topic, "payload": {} })).await;
         assert!(said["err"].as_str().unwrap().contains("CapabilityDenied"), "{topic}: {said}");
     }
-    let said = ask(&c, "alice", "publish", json!({ "topic": "astrid.v1.request.mcp.tools.list", "payload": {} })).await;
+    let said =
+        ask(&c, "alice", "publish", json!({ "topic": "astrid.v1.request.mcp.tools.list", "payload": {} }))
+            .await;
     // dispatch case 3
     assert_eq!(said, json!({ "ok": null }));
 }

@@ -52,7 +52,12 @@ impl World {
         Self { bus, dispatcher, guards: Vec::new() }
     }
 
-    fn capsule(&mut self, n: u128, topic: &str, act: impl Fn(Call) -> BoxFuture<'static, Answer> + Send + Sync + 'static) {
+    fn capsule(
+        &mut self,
+        n: u128,
+        topic: &str,
+        act: impl Fn(Call) -> BoxFuture<'static, Answer> + Send + Sync + 'static,
+    ) {
         let id = CapsuleId::parse(&format!("c{n}")).unwrap();
         self.dispatcher.add(Uuid::from_u128(n), Arc::new(Fake(id.clone(), Box::new(act))));
         self.guards.push(self.bus.bind(Binding {
@@ -208,11 +213,20 @@ async fn caps() {
         flooder.await.unwrap();
     }
     println!("100 publishers of 1-byte messages for 10 s to a capsule that does not keep up");
-    println!("  most events queued {most} (caps: {}), memory {} KiB more than before", 101 * 64, peak.saturating_sub(before));
+    println!(
+        "  most events queued {most} (caps: {}), memory {} KiB more than before",
+        101 * 64,
+        peak.saturating_sub(before)
+    );
     report("another capsule's handler", waits);
 }
 
-fn spam(bus: &Bus, stop: &Arc<AtomicBool>, publishers: usize, name: &str) -> Vec<tokio::task::JoinHandle<()>> {
+fn spam(
+    bus: &Bus,
+    stop: &Arc<AtomicBool>,
+    publishers: usize,
+    name: &str,
+) -> Vec<tokio::task::JoinHandle<()>> {
     let spam = |n: usize| {
         let (bus, stop, who) = (bus.clone(), stop.clone(), format!("{name}{n}"));
         tokio::spawn(async move {
@@ -230,7 +244,8 @@ fn working(
     finished: Option<UnboundedSender<()>>,
 ) -> impl Fn(Call) -> BoxFuture<'static, Answer> + Send + Sync + 'static {
     move |call| {
-        let finished = finished.clone().filter(|_| call.authority.as_ref().is_some_and(|p| p.as_str() == "bob"));
+        let finished =
+            finished.clone().filter(|_| call.authority.as_ref().is_some_and(|p| p.as_str() == "bob"));
         Box::pin(async move {
             guest_entered();
             let begin = Instant::now();

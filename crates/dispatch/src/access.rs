@@ -65,8 +65,7 @@ pub(crate) fn admits(
     who: Option<&Principal>,
     capsule: &CapsuleId,
 ) -> bool {
-    surface(topic).is_none()
-        || who.is_some_and(|who| !who.is_anonymous() && access.may_invoke(who, capsule))
+    surface(topic).is_none() || who.is_some_and(|who| !who.is_anonymous() && access.may_invoke(who, capsule))
 }
 
 #[cfg(test)]

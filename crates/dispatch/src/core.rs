@@ -68,8 +68,7 @@ impl Core {
     pub(crate) async fn perform(&self, member: &Member, call: Call) -> Answer {
         let who = call.authority.as_ref().or(member.target.owner()).cloned();
         let most = who.as_ref().map_or(1, |who| self.limits.max_in_flight(who));
-        let desk =
-            Desk { capsule: member.permits.clone(), in_flight: self.in_flight.clone(), who, most };
+        let desk = Desk { capsule: member.permits.clone(), in_flight: self.in_flight.clone(), who, most };
         self.counters.handle();
         lending(member.target.handle(call), &desk).await
     }

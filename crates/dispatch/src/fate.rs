@@ -64,11 +64,7 @@ impl Fate {
     pub(crate) fn of(core: &Core, message: &Message) -> Self {
         let asked = core.outbox.is_open() && receipt::is_wanted(message);
         Self(asked.then(|| {
-            Arc::new(Asked {
-                message: message.clone(),
-                outbox: core.outbox.clone(),
-                state: Mutex::default(),
-            })
+            Arc::new(Asked { message: message.clone(), outbox: core.outbox.clone(), state: Mutex::default() })
         }))
     }
 

@@ -67,7 +67,13 @@ impl Prompts {
     }
 
     /// Takes a reply, if it is one to a prompt that is open, and tells what came of it.
-    pub(crate) fn reply(&mut self, bus: &Bus, access: &dyn Access, source: Option<&CapsuleId>, reply: &Message) {
+    pub(crate) fn reply(
+        &mut self,
+        bus: &Bus,
+        access: &dyn Access,
+        source: Option<&CapsuleId>,
+        reply: &Message,
+    ) {
         let topic = reply.topic().as_str();
         let Some(id) = topic.strip_prefix(PROMPTS).and_then(|rest| rest.strip_prefix(".response.")) else {
             return;

@@ -33,8 +33,11 @@ fn gated() -> (World, Seen) {
     let world = World::with(|b| b.access(Arc::new(Lists::default())));
     let seen = Seen::default();
     let s = seen.clone();
-    let bindings =
-        [("tool.v1.execute.*", "run"), ("tool.v1.request.describe", "list"), ("tool.v1.execute.*.result", "result")];
+    let bindings = [
+        ("tool.v1.execute.*", "run"),
+        ("tool.v1.request.describe", "list"),
+        ("tool.v1.execute.*.result", "result"),
+    ];
     world.capsule_with(1, &bindings, 100, 4, move |call| {
         s.note(format!("{} {:?}", call.action, call.authority.map(|p| p.to_string())));
         async { proceed() }
@@ -64,15 +67,24 @@ async fn a_tool_call_without_a_grant_asks_for_it_once_a_minute_and_runs_after_it
     let asked = drain(&mut prompts).await;
     let id = json(&asked[0])["request_id"].as_str().unwrap().to_owned();
     // Not by somebody else, not by the capsule that would get it, not with another word.
-    let reply = |decision: &str| json!({ "type": "approval_response", "request_id": id, "decision": decision }).to_string();
+    let reply = |decision: &str| {
+        json!({ "type": "approval_response", "request_id": id, "decision": decision }).to_string()
+    };
     let to = format!("astrid.v1.approval.response.{id}");
     world.announce(Some("bob"), &to, &reply("approve"));
     world.bus.announce(draft(Some("alice"), &to, &reply("approve")).source(Uuid::from_u128(1)));
-    world.announce(Some("alice"), &to, r#"{"type":"approval_response","request_id":"other","decision":"approve"}"#);
+    world.announce(
+        Some("alice"),
+        &to,
+        r#"{"type":"approval_response","request_id":"other","decision":"approve"}"#,
+    );
     assert!(drain(&mut prompts).await.is_empty());
     world.announce(Some("alice"), &to, &reply("approve_always"));
     let result = json(&drain(&mut prompts).await[0]);
-    assert_eq!((&result["type"], &result["granted"], &result["request_id"]), (&json!("grant_result"), &json!(true), &json!(id)));
+    assert_eq!(
+        (&result["type"], &result["granted"], &result["request_id"]),
+        (&json!("grant_result"), &json!(true), &json!(id))
+    );
     assert!(seen.all().is_empty());
     world.announce(Some("alice"), "tool.v1.execute.grep", "{}");
     world.dispatcher.idle().await;
@@ -128,7 +140,9 @@ async fn a_request_that_nobody_answers_gets_a_receipt_and_one_of_a_native_servic
     drop(native);
     world.announce(Some("alice"), "astrid.v1.request.foo.bar", r#"{"req_id":"9"}"#);
     assert_eq!(drain(&mut receipts).await.len(), 1);
-    world.capsule(1, "astrid.v1.request.foo", 100, |_| async { astrid_dispatch::Answer::Deny("no".to_owned()) });
+    world.capsule(1, "astrid.v1.request.foo", 100, |_| async {
+        astrid_dispatch::Answer::Deny("no".to_owned())
+    });
     world.announce(Some("alice"), "astrid.v1.request.foo", r#"{"req_id":"10"}"#);
     world.dispatcher.idle().await;
     assert_eq!(json(&drain(&mut receipts).await[0]), json!({ "req_id": "10", "reason": "denied: no" }));

@@ -22,7 +22,11 @@ async fn run(links: &[(u32, Answer)]) -> (Vec<String>, Option<String>) {
     let (world, seen) = (World::new(), Seen::default());
     chain(&world, &seen, links);
     let mut receipts = world.observe("astrid.v1.delivery.failure.*");
-    world.announce(Some("alice"), "t", r#"{"type":"custom","data":"A","_astrid_delivery_id":"00000000000000000000000000000001"}"#);
+    world.announce(
+        Some("alice"),
+        "t",
+        r#"{"type":"custom","data":"A","_astrid_delivery_id":"00000000000000000000000000000001"}"#,
+    );
     world.dispatcher.idle().await;
     let told = drain(&mut receipts).await;
     assert!(told.len() <= 1);
@@ -45,13 +49,25 @@ fn not_supported() -> Answer {
 #[tokio::test]
 async fn a_chain_passes_replacements_on_and_stops_at_final_and_deny() {
     for (links, called, receipt) in [
-        (vec![(10, with("\"B\"")), (50, proceed()), (100, proceed())], vec!["1 \"A\"", "2 \"B\"", "3 \"B\""], None),
-        (vec![(10, proceed()), (50, deny()), (100, proceed())], vec!["1 \"A\"", "2 \"A\""], Some("denied: no")),
+        (
+            vec![(10, with("\"B\"")), (50, proceed()), (100, proceed())],
+            vec!["1 \"A\"", "2 \"B\"", "3 \"B\""],
+            None,
+        ),
+        (
+            vec![(10, proceed()), (50, deny()), (100, proceed())],
+            vec!["1 \"A\"", "2 \"A\""],
+            Some("denied: no"),
+        ),
         (vec![(10, Answer::Final("x".into())), (50, proceed()), (100, proceed())], vec!["1 \"A\""], None),
         (vec![(100, proceed()), (50, proceed()), (10, with("1"))], vec!["3 \"A\"", "2 1", "1 1"], None),
     ] {
         let got = run(&links).await;
-        assert_eq!(got, (called.into_iter().map(str::to_owned).collect(), receipt.map(str::to_owned)), "{links:?}");
+        assert_eq!(
+            got,
+            (called.into_iter().map(str::to_owned).collect(), receipt.map(str::to_owned)),
+            "{links:?}"
+        );
     }
 }
 

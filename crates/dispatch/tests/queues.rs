@@ -74,7 +74,10 @@ async fn events_of_the_host_beyond_64_wait_a_second_and_are_then_dropped_with_re
     assert_eq!((stats.queued, stats.dropped, stats.lagged, stats.late), (64, 5, 0, 0));
     let told = drain(&mut receipts).await;
     let expected: Vec<_> = (65..70u128).map(|n| format!("{n:032x}")).collect();
-    assert_eq!(told.iter().map(|m| json(m)["delivery_id"].as_str().unwrap().to_owned()).collect::<Vec<_>>(), expected);
+    assert_eq!(
+        told.iter().map(|m| json(m)["delivery_id"].as_str().unwrap().to_owned()).collect::<Vec<_>>(),
+        expected
+    );
     assert!(told.iter().all(|m| json(m)["reason"] == "queue full" && json(m)["request_topic"] == "t"));
     brake.release(70);
     world.dispatcher.idle().await;
@@ -287,9 +290,8 @@ async fn of_two_handlers_that_publish_to_each_others_full_queue_one_is_refused_a
 // dispatch case 32
 #[tokio::test(start_paused = true)]
 async fn a_handler_may_wait_for_another_capsules_answer_but_not_for_its_own() {
-    let world = Arc::new(World::with(|b| {
-        b.limits(Arc::new(astrid_dispatch::FixedLimits { max_in_flight: 1 }))
-    }));
+    let world =
+        Arc::new(World::with(|b| b.limits(Arc::new(astrid_dispatch::FixedLimits { max_in_flight: 1 }))));
     let outcomes = Seen::default();
     let (w, seen) = (Arc::downgrade(&world), outcomes.clone());
     world.capsule_with(1, &[("ask.*", "ask"), ("own", "own")], 100, 1, move |call| {
@@ -360,7 +362,11 @@ async fn a_handler_that_panics_does_not_stop_its_queue() {
         Answer::Final(call.payload)
     });
     let mut receipts = world.observe("astrid.v1.delivery.failure.*");
-    world.announce(Some("alice"), "t", r#"{"type":"custom","data":1,"_astrid_delivery_id":"00000000000000000000000000000009"}"#);
+    world.announce(
+        Some("alice"),
+        "t",
+        r#"{"type":"custom","data":1,"_astrid_delivery_id":"00000000000000000000000000000009"}"#,
+    );
     world.announce(Some("alice"), "t", "2");
     world.dispatcher.idle().await;
     assert_eq!(world.dispatcher.stats().handled, 2);

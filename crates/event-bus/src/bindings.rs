@@ -5,10 +5,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::RwLock;
 
-use crate::{Draft, Topic};
 use crate::admission::is_host_only;
 use crate::interceptor::Binding;
 use crate::trie::{Rule, Trie};
+use crate::{Draft, Topic};
 
 /// A binding with its creation number, which is also the order in which slots are reserved: one
 /// order for all publishers, so that two that hold slots never wait for each other's.

@@ -125,10 +125,7 @@ impl World {
         self.bus.announce(draft(who, topic, json))
     }
 
-    pub(crate) async fn publish(
-        &self,
-        draft: Draft,
-    ) -> Result<Report, Refused<Infallible>> {
+    pub(crate) async fn publish(&self, draft: Draft) -> Result<Report, Refused<Infallible>> {
         self.bus.publish(draft, Duration::from_secs(1), || Ok(())).await
     }
 
