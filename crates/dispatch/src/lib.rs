@@ -49,7 +49,7 @@
 //! | one ordered queue a (capsule, principal) | – | `lane.rs`, `member.rs`; forgotten when idle by `janitor.rs` |
 //! | independent handlers and chains | – | `chain.rs` |
 //! | events of the host that wait for room, lag | – | `late.rs` |
-//! | permits, lent out around host waits | [`Limits`], [`guest_entered`], [`guest_left`] | `permits.rs`, `lend.rs`, `site.rs` |
+//! | permits, lent out around host waits | [`Limits`], [`guest_entered`], [`guest_left`], [`waiting`] | `permits.rs`, `lend.rs`, `site.rs` |
 //! | publishers in a circle | – | `waits.rs` |
 //! | who may invoke tools and commands, grants | [`Access`] | `access.rs`, `prompts.rs` |
 //! | receipts of failure, native services | [`NativeGuard`] | `fate.rs`, `receipt.rs`, `native.rs` |
@@ -86,7 +86,7 @@ pub use dispatcher::{Dispatcher, DispatcherBuilder};
 pub use hooks::{HookError, HookService};
 pub use limits::{FixedLimits, Limits};
 pub use native::NativeGuard;
-pub use site::{guest_entered, guest_left};
+pub use site::{guest_entered, guest_left, waiting};
 pub use stats::Stats;
 pub use target::{Answer, BoxFuture, Call, Target};
 pub use watchdog::Views;

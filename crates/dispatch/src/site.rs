@@ -21,6 +21,18 @@ pub fn guest_left() {
     });
 }
 
+/// Awaits `work` on the host's side, wherever the call is: for a guest that is made to pause in the
+/// middle of its code.
+pub async fn waiting<T>(work: impl Future<Output = T>) -> T {
+    let was_inside = SITE.try_with(|site| site.inside.load(Ordering::Relaxed)).unwrap_or(false);
+    guest_left();
+    let done = work.await;
+    if was_inside {
+        guest_entered();
+    }
+    done
+}
+
 /// One call's whereabouts. A call starts outside: admission and the wait for an instance are waits.
 #[derive(Debug, Default)]
 pub(crate) struct Site {

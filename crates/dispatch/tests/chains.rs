@@ -30,7 +30,7 @@ async fn run(links: &[(u32, Answer)]) -> (Vec<String>, Option<String>) {
     world.dispatcher.idle().await;
     let told = drain(&mut receipts).await;
     assert!(told.len() <= 1);
-    (seen.all(), told.first().map(|m| json(m)["reason"].as_str().unwrap().to_owned()))
+    (seen.all(), told.first().map(reason))
 }
 
 fn with(text: &'static str) -> Answer {

@@ -1,5 +1,4 @@
 //! Who executes, and how many at once.
-#![expect(clippy::unwrap_used, reason = "a test that cannot set up must fail")]
 
 mod common;
 
@@ -7,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use astrid_dispatch::{FixedLimits, Limits, guest_entered, guest_left};
+use astrid_dispatch::{FixedLimits, Limits, guest_entered, guest_left, waiting};
 use astrid_host_context::Principal;
 use common::*;
 
@@ -97,6 +96,31 @@ async fn a_short_host_wait_keeps_the_permit() {
     }
     world.dispatcher.idle().await;
     assert_eq!(crowd.most(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_guest_that_is_paced_lends_its_permit_and_is_inside_again_afterwards() {
+    let (world, paced, inside) = (World::new(), Crowd::default(), Crowd::default());
+    let (p, i) = (paced.clone(), inside.clone());
+    world.capsule_with(1, &[("t", "h")], 100, 1, move |_| {
+        let (paced, inside) = (p.clone(), i.clone());
+        async move {
+            guest_entered();
+            paced.enter();
+            waiting(tokio::time::sleep(Duration::from_secs(1))).await;
+            paced.leave();
+            inside.enter();
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            inside.leave();
+            guest_left();
+            proceed()
+        }
+    });
+    for who in WHO {
+        world.announce(Some(who), "t", "0");
+    }
+    world.dispatcher.idle().await;
+    assert_eq!((paced.most(), inside.most()), (5, 1));
 }
 
 #[tokio::test(start_paused = true)]

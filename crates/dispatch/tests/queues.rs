@@ -1,5 +1,4 @@
 //! Queues: order, bounds, eviction, unloading.
-#![expect(clippy::unwrap_used, reason = "a test that cannot set up must fail")]
 
 mod common;
 
