@@ -95,7 +95,7 @@ async fn a_ping_pong_of_two_capsules_ends_at_the_tenth_publish() {
     assert_eq!(answers[9], Err("rate-limited"));
 }
 
-// ipc case 16 (the wait itself belongs to the domain that waits; here is what it means to ipc)
+// ipc case 16, dispatch case 19 (the wait itself belongs to the domain that waits; here is what it means to ipc)
 #[tokio::test]
 async fn a_handler_that_waited_outside_the_bus_starts_a_new_chain() {
     let (sink, bus) = setup();
