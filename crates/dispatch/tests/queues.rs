@@ -407,3 +407,53 @@ async fn a_flood_of_a_hundred_principals_is_held_at_the_caps_and_others_pass() {
     brake.release(100_000);
     world.dispatcher.idle().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_events_of_hosts_and_guests_that_meet_at_full_queues_each_is_handled_or_accounted_for() {
+    const EACH: usize = 2_000;
+    let world = Arc::new(World::new());
+    let handled = Arc::new(AtomicUsize::new(0));
+    for n in 1..=2 {
+        let count = handled.clone();
+        world.capsule(n, "t", u32::try_from(n).unwrap(), move |_| {
+            count.fetch_add(1, Ordering::Relaxed);
+            async {
+                tokio::task::yield_now().await;
+                proceed()
+            }
+        });
+    }
+    let accepted = Arc::new(AtomicUsize::new(0));
+    let publishers: Vec<_> = (0..6)
+        .map(|n| {
+            let (world, accepted) = (world.clone(), accepted.clone());
+            tokio::spawn(async move {
+                for _ in 0..EACH {
+                    let event = draft(Some(["alice", "bob"][n % 2]), "t", "0");
+                    // One in three belongs to the host, which never waits; guests wait or give up.
+                    let went = if n < 2 {
+                        world.bus.announce(event);
+                        tokio::task::yield_now().await;
+                        true
+                    } else {
+                        world.publish(event).await.is_ok()
+                    };
+                    accepted.fetch_add(usize::from(went), Ordering::Relaxed);
+                }
+            })
+        })
+        .collect();
+    for publisher in publishers {
+        publisher.await.unwrap();
+    }
+    world.dispatcher.idle().await;
+    let stats = world.dispatcher.stats();
+    // A dropped event's first link was never asked, or its second was not.
+    let (handled, dropped) = (handled.load(Ordering::Relaxed), usize::try_from(stats.dropped).unwrap());
+    let accepted = accepted.load(Ordering::Relaxed);
+    assert!(
+        handled + 2 * dropped >= 2 * accepted && handled + dropped <= 2 * accepted,
+        "{handled} {dropped} {accepted}"
+    );
+    assert_eq!((stats.queued, stats.late, stats.late_bytes), (0, 0, 0));
+}
