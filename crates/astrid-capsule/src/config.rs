@@ -36,6 +36,12 @@ pub struct Config {
     /// Fuel one principal may burn in a second over all capsules, unless its profile says something else;
     /// beyond it calls are paced.
     pub fuel_per_second: u64,
+    /// Handlers of one capsule that execute at once; host waits over 50 ms do not count. Few, so that
+    /// one busy capsule leaves the cores to others.
+    pub dispatch_permits: usize,
+    /// Handlers that execute for one principal at once over all capsules, host waits over 50 ms not
+    /// counted.
+    pub max_in_flight_calls: usize,
     /// How long a run loop may take to signal that it is ready before boot goes on without it.
     pub ready_timeout: Duration,
     /// How long one capsule may take to load before boot goes on without it.
@@ -57,6 +63,8 @@ impl Default for Config {
             invocation_timeout: Duration::from_secs(300),
             fuel_per_invocation: 10_000_000_000,
             fuel_per_second: 2_000_000_000,
+            dispatch_permits: 4,
+            max_in_flight_calls: 4,
             ready_timeout: Duration::from_millis(500),
             load_timeout: Duration::from_secs(120),
             allow_unverified: false,

@@ -74,6 +74,8 @@ mod wasm;
 #[cfg(feature = "runtime")]
 pub use {
     astrid_capsule_discovery::{Finding, SearchPath, Severity, Skipped, Trust},
+    astrid_dispatch::{Access, HookService, Limits, NativeGuard},
+    astrid_event_bus::LifecycleEvent,
     astrid_host_ipc::RecvIdle,
     astrid_principals::{Profile, Quotas, Unusable, Usage},
     cache::Origin,

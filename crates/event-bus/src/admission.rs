@@ -45,7 +45,7 @@ impl Audience {
     /// Whether a message reaches this audience.
     #[must_use]
     pub fn admits(&self, message: &Draft) -> bool {
-        if is_host_only(message.topic()) {
+        if !message.is_for_guests() || is_host_only(message.topic()) {
             return false;
         }
         if let Some(capsule) = message.private_capsule() {

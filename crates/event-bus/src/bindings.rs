@@ -5,10 +5,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::RwLock;
 
-use crate::Draft;
 use crate::admission::is_host_only;
 use crate::interceptor::Binding;
 use crate::trie::{Rule, Trie};
+use crate::{Draft, Topic};
 
 /// A binding with its creation number, which is also the order in which slots are reserved: one
 /// order for all publishers, so that two that hold slots never wait for each other's.
@@ -50,7 +50,7 @@ impl Bindings {
     /// What a publication is for, in the order of a chain: priority, capsule, action.
     pub(crate) fn find(&self, draft: &Draft) -> Vec<Bound> {
         let mut found = Vec::new();
-        if is_host_only(draft.topic()) {
+        if !draft.is_for_guests() || is_host_only(draft.topic()) {
             return found;
         }
         let private = draft.private_capsule();
@@ -60,10 +60,24 @@ impl Bindings {
                 found.push(bound.clone());
             }
         });
-        found.sort_by(|a, b| {
-            let key = |x: &Bound| (x.binding.priority, x.binding.capsule.clone(), x.binding.action.clone());
-            key(a).cmp(&key(b)).then(a.number.cmp(&b.number))
-        });
+        sort(&mut found);
         found
     }
+
+    /// What `topic` is bound to, whoever would publish on it.
+    pub(crate) fn bound_to(&self, topic: &Topic) -> Vec<Arc<Binding>> {
+        let mut found = Vec::new();
+        self.trie.read().visit(topic.as_str(), |bound: &Bound| {
+            if bound.binding.gate.is_open() {
+                found.push(bound.clone());
+            }
+        });
+        sort(&mut found);
+        found.into_iter().map(|bound| bound.binding).collect()
+    }
+}
+
+/// The order of a chain: priority, capsule, action.
+fn sort(found: &mut [Bound]) {
+    found.sort_by(|a, b| a.binding.order().cmp(&b.binding.order()).then(a.number.cmp(&b.number)));
 }

@@ -1,8 +1,8 @@
 //! The bus: who is on it, and how one gets on and off.
 
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
 
 use parking_lot::{Mutex, MutexGuard};
 
@@ -18,7 +18,7 @@ use crate::rate::RateBuckets;
 use crate::route::Route;
 use crate::stats::{Counters, Stats};
 use crate::subscription::Subscription;
-use crate::{AccessPattern, Lane, Pattern};
+use crate::{AccessPattern, Lane, Pattern, Topic};
 
 /// Targets one publication may reach, handlers and subscriptions together, so that one publish has
 /// a bounded cost.
@@ -45,6 +45,24 @@ pub(crate) struct Shared {
     hasher: std::hash::RandomState,
     sequence: AtomicU64,
     numbers: AtomicU64,
+}
+
+/// A [`Bus`] that may be gone.
+#[derive(Clone)]
+pub struct WeakBus(Weak<Shared>);
+
+impl WeakBus {
+    /// The bus, if anybody still holds it.
+    #[must_use]
+    pub fn upgrade(&self) -> Option<Bus> {
+        self.0.upgrade().map(|shared| Bus { shared })
+    }
+}
+
+impl fmt::Debug for WeakBus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WeakBus").finish_non_exhaustive()
+    }
 }
 
 /// Builds a [`Bus`].
@@ -147,6 +165,19 @@ impl Bus {
     #[must_use]
     pub fn observe_with_capacity(&self, pattern: AccessPattern, capacity: usize) -> Observer {
         self.shared.observers.add(pattern, self.shared.next_number(), capacity)
+    }
+
+    /// The handlers bound to `topic` by generations that are open, ordered by priority, capsule and
+    /// action, for whoever calls them without a message.
+    #[must_use]
+    pub fn handlers_of(&self, topic: &Topic) -> Vec<Arc<Binding>> {
+        self.shared.bindings.bound_to(topic)
+    }
+
+    /// A reference that keeps nothing alive, for the dispatcher, which the bus itself holds.
+    #[must_use]
+    pub fn downgrade(&self) -> WeakBus {
+        WeakBus(Arc::downgrade(&self.shared))
     }
 
     /// Opens `new` and closes `old` between two publications: each one reaches exactly one of them.

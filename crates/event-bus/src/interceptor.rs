@@ -30,6 +30,14 @@ pub struct Binding {
     pub gate: Gate,
 }
 
+impl Binding {
+    /// What handlers of one event are ordered by: priority, then capsule, then action.
+    #[must_use]
+    pub fn order(&self) -> (u32, &CapsuleId, &str) {
+        (self.priority, &self.capsule, &self.action)
+    }
+}
+
 /// A place in a handler's queue, held between reservation and hand-over. Dropping it gives it back.
 pub struct Slot(Box<dyn Any + Send>);
 
@@ -61,6 +69,10 @@ pub enum NoSlot {
     Gone,
     /// Waiting would close a circle of publishers that wait on each other.
     Cycle,
+    /// The message's principal may not invoke this capsule.
+    Refused,
+    /// The publication had more targets than [`crate::MAX_FAN_OUT`]; never an answer of a sink.
+    Capped,
 }
 
 /// A reserved place and what it is for.
@@ -72,6 +84,18 @@ pub struct Assignment {
     pub slot: Slot,
 }
 
+/// What became of one publication, for the dispatcher.
+#[derive(Debug)]
+pub struct HandOver {
+    /// The handlers that have a place, ordered by priority, capsule and action.
+    pub work: Vec<Assignment>,
+    /// Handlers the publication did not reach: no access, the fan-out cap, or a host's own message
+    /// that found the queue full. [`NoSlot::Gone`] is never among them.
+    pub unreached: Vec<(Arc<Binding>, NoSlot)>,
+    /// Subscriptions that took the message.
+    pub delivered: usize,
+}
+
 /// The result of a wait for a slot.
 pub type Reserving<'a> = Pin<Box<dyn Future<Output = Result<Slot, NoSlot>> + Send + 'a>>;
 
@@ -80,7 +104,7 @@ pub trait InterceptorSink: Send + Sync {
     /// Takes a slot if one is free.
     ///
     /// # Errors
-    /// [`NoSlot::Full`] or [`NoSlot::Gone`].
+    /// [`NoSlot::Full`], [`NoSlot::Gone`] or [`NoSlot::Refused`].
     fn try_reserve(&self, draft: &Draft, binding: &Arc<Binding>) -> Result<Slot, NoSlot>;
 
     /// Waits for a slot. The bus ends the wait by dropping the future. `draft` says who waits: its
@@ -90,12 +114,8 @@ pub trait InterceptorSink: Send + Sync {
     /// [`NoSlot::Gone`] once the target retires, [`NoSlot::Cycle`] at once.
     fn reserve<'a>(&'a self, draft: &'a Draft, binding: &'a Arc<Binding>) -> Reserving<'a>;
 
-    /// Takes over a publication's work, ordered by priority, capsule and action. Called in the bus's
+    /// Takes over what a publication means to handlers, also when none is bound. Called in the bus's
     /// order for each principal, before anybody is woken, and while that order is held: it must not
     /// publish or exchange gates itself.
-    fn hand_over(&self, message: &Message, work: Vec<Assignment>);
-
-    /// Hears of a binding that a publication did not reach: the fan-out cap came first
-    /// ([`NoSlot::Gone`] is never reported), or a host message found its queue full.
-    fn missed(&self, message: &Message, binding: &Arc<Binding>, why: NoSlot);
+    fn hand_over(&self, message: &Message, what: HandOver);
 }

@@ -34,6 +34,7 @@ fn matches(pattern: &str, topic: &str, open_end: bool) -> bool {
 mod tests {
     use super::*;
 
+    // dispatch case 1
     #[test]
     fn the_table_of_the_dispatch_chapter_holds() {
         for (pattern, topic, strict, sub) in [
@@ -51,11 +52,32 @@ mod tests {
         }
     }
 
+    // dispatch case 1
     #[test]
     fn empty_segments_and_depths_over_20_never_match() {
-        assert!(!subtree("*", "a..b"));
-        assert!(!subtree("*", ""));
-        assert!(subtree("*", &["a"; 20].join(".")));
-        assert!(!subtree("*", &["a"; 21].join(".")));
+        for odd in ["", "a..b", ".a", "a."] {
+            for rule in [subtree, equal_count] {
+                assert!(!rule(odd, odd), "{odd:?} as both");
+                assert!(!rule("*", odd), "{odd:?} as topic");
+                assert!(!rule("*.*", odd), "{odd:?} as topic");
+                assert!(!rule(odd, "a"), "{odd:?} as pattern");
+                assert!(!rule(odd, "a.b"), "{odd:?} as pattern");
+            }
+        }
+        let deep = |n| ["a"; 21].get(..n).unwrap_or_default().join(".");
+        assert!(subtree("*", &deep(20)) && equal_count(&deep(20), &deep(20)));
+        for rule in [subtree, equal_count] {
+            assert!(!rule(&deep(21), &deep(21)));
+            assert!(!rule("*", &deep(21)));
+        }
+    }
+
+    // dispatch case 2
+    #[test]
+    fn a_binding_for_results_takes_one_tools_name() {
+        let binding = "tool.v1.execute.*.result";
+        assert!(equal_count(binding, "tool.v1.execute.grep.result"));
+        assert!(!equal_count(binding, "tool.v1.execute.result"));
+        assert!(!equal_count(binding, "tool.v1.execute.a.b.result"));
     }
 }

@@ -30,6 +30,7 @@ pub struct Draft {
     source: Uuid,
     trail: Trail,
     private_to: Option<CapsuleId>,
+    observers_only: bool,
 }
 
 impl Draft {
@@ -52,6 +53,7 @@ impl Draft {
             source: Uuid::nil(),
             trail: Trail::default(),
             private_to: None,
+            observers_only: false,
         }
     }
 
@@ -91,6 +93,13 @@ impl Draft {
         self
     }
 
+    /// Only [`crate::Observer`]s, consumers of the host's own, get the message.
+    #[must_use]
+    pub fn observers_only(mut self) -> Self {
+        self.observers_only = true;
+        self
+    }
+
     /// Where it goes.
     #[must_use]
     pub fn topic(&self) -> &Topic {
@@ -125,6 +134,10 @@ impl Draft {
     #[must_use]
     pub fn private_capsule(&self) -> Option<&CapsuleId> {
         self.private_to.as_ref()
+    }
+
+    pub(crate) fn is_for_guests(&self) -> bool {
+        !self.observers_only
     }
 
     pub(crate) fn into_message(self, seq: u64) -> Message {

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use crate::bindings::Bound;
 use crate::bus::{Bus, MAX_FAN_OUT, Shared};
 use crate::index::Found;
-use crate::interceptor::{Assignment, Binding, InterceptorSink, NoSlot};
+use crate::interceptor::{Assignment, Binding, HandOver, InterceptorSink, NoSlot};
 use crate::{Draft, Lane, Message, Slot};
 
 /// What a publication reached.
@@ -67,8 +67,8 @@ impl Bus {
         }
     }
 
-    /// Publishes for the host itself, at once. A handler without room is told through
-    /// [`InterceptorSink::missed`]; everyone else gets the message.
+    /// Publishes for the host itself, at once. Of a handler without room the dispatcher hears
+    /// ([`HandOver::unreached`]) and may still find it some; everyone else gets the message.
     pub fn announce(&self, draft: Draft) -> Report {
         loop {
             let plan = self.shared.reserve_now(&draft);
@@ -85,7 +85,7 @@ struct Plan {
     epoch: u64,
     /// In the order of the chain.
     work: Vec<Assignment>,
-    missed: Vec<(Arc<Binding>, NoSlot)>,
+    unreached: Vec<(Arc<Binding>, NoSlot)>,
     capped: usize,
     refused: usize,
 }
@@ -106,6 +106,7 @@ impl Shared {
             match slot {
                 Ok(slot) => taken.push((place, Assignment { binding, slot })),
                 Err(NoSlot::Gone) => {}
+                Err(why @ (NoSlot::Refused | NoSlot::Capped)) => plan.unreached.push((binding, why)),
                 Err(NoSlot::Full) => return Err(Refused::Backpressure),
                 Err(NoSlot::Cycle) => return Err(Refused::Cycle),
             }
@@ -123,8 +124,8 @@ impl Shared {
                 Ok(slot) => plan.work.push(Assignment { binding, slot }),
                 Err(NoSlot::Gone) => {}
                 Err(why) => {
-                    plan.refused += 1;
-                    plan.missed.push((binding, why));
+                    plan.refused += usize::from(why == NoSlot::Full);
+                    plan.unreached.push((binding, why));
                 }
             }
         }
@@ -140,8 +141,8 @@ impl Shared {
         let mut targets = self.bindings.find(draft);
         let over = targets.split_off(targets.len().min(MAX_FAN_OUT));
         let capped = over.len();
-        let missed = over.into_iter().map(|bound| (bound.binding, NoSlot::Full)).collect();
-        (Plan { epoch, missed, capped, ..Plan::default() }, targets)
+        let unreached = over.into_iter().map(|bound| (bound.binding, NoSlot::Capped)).collect();
+        (Plan { epoch, unreached, capped, ..Plan::default() }, targets)
     }
 
     /// The lane's turn in the order, unless bindings changed after `epoch`.
@@ -150,7 +151,7 @@ impl Shared {
     }
 
     fn commit(&self, draft: Draft, plan: Plan, turn: MutexGuard<'_, ()>) -> Report {
-        let Plan { mut work, missed, mut capped, refused, .. } = plan;
+        let Plan { mut work, unreached, mut capped, refused, .. } = plan;
         work.retain(|assignment| assignment.binding.gate.is_open());
         let mut routes = self.index.find(draft.topic().as_str(), |route| route.admits(&draft));
         let room = MAX_FAN_OUT - work.len().min(MAX_FAN_OUT);
@@ -167,10 +168,10 @@ impl Shared {
         }
         let handed_over = work.len();
         if let Some(sink) = &self.sink {
-            if handed_over > 0 {
-                sink.hand_over(&message, work);
+            // Between subscribers alone there is nothing for a dispatcher to know.
+            if handed_over > 0 || !unreached.is_empty() || delivered == 0 {
+                sink.hand_over(&message, HandOver { work, unreached, delivered });
             }
-            missed.iter().for_each(|(binding, why)| sink.missed(&message, binding, *why));
         }
         drop(turn);
         asleep.iter().for_each(|place| {

@@ -159,7 +159,7 @@ async fn prompts_replies_and_private_notices_reach_only_whom_they_are_for() {
     assert_eq!(drain_all(&own).0.len(), 0);
 }
 
-// ipc case 34
+// ipc case 34, dispatch case 33
 #[tokio::test]
 async fn audit_entries_are_their_principals_own_without_read_all() {
     let bus = Bus::new();
@@ -349,4 +349,49 @@ async fn numbers_rise_by_one_and_a_message_keeps_its_makers_identity() {
     let messages = drain_all(&inbox).0;
     assert!(messages.iter().all(|m| m.source() == source));
     assert_eq!(messages[0].authority().map(Principal::as_str), Some("alice"));
+}
+
+// dispatch case 4
+#[test]
+fn a_thousand_messages_of_eight_threads_are_numbered_without_gap_and_in_order_for_each_principal() {
+    let bus = Bus::new();
+    let inboxes = [subscribe(&bus, "t", Admission::Everyone), subscribe(&bus, "t", Admission::Everyone)];
+    std::thread::scope(|threads| {
+        for n in 0..8 {
+            let bus = &bus;
+            threads.spawn(move || {
+                // Two threads a principal.
+                for _ in 0..125 {
+                    bus.announce(draft(&format!("p{}", n % 4), "t"));
+                }
+            });
+        }
+    });
+    for inbox in &inboxes {
+        let (messages, _, _) = drain_all(inbox);
+        let mut numbers: Vec<_> = messages.iter().map(Message::seq).collect();
+        for p in 0..4 {
+            let name = principal(&format!("p{p}"));
+            let of: Vec<_> =
+                messages.iter().filter(|m| m.authority() == Some(&name)).map(Message::seq).collect();
+            assert!(of.is_sorted() && of.len() == 250);
+        }
+        numbers.sort_unstable();
+        assert_eq!(numbers, (1..=1_000).collect::<Vec<_>>());
+    }
+}
+
+// dispatch case 12
+#[tokio::test]
+async fn a_flooded_subscription_returns_the_other_principals_message_within_two_drains() {
+    let bus = Bus::new();
+    let inbox = subscribe(&bus, "t", Admission::Everyone);
+    for _ in 0..20_000 {
+        bus.announce(draft("alice", "t"));
+    }
+    bus.announce(draft("bob", "t"));
+    let (first, second) = (inbox.drain().unwrap(), inbox.drain().unwrap());
+    let from = |envelope: &Envelope| envelope.messages[0].authority().cloned();
+    assert_eq!([from(&first), from(&second)], [Some(principal("alice")), Some(principal("bob"))]);
+    assert!(second.lagged > 0);
 }

@@ -141,7 +141,7 @@ async fn more_than_256_handlers_are_cut_in_order_and_the_sink_hears_of_it() {
         (1..=257).map(|n| bus.bind(binding(n, "t", &format!("h{n}"), 300 - n as u32))).collect();
     let report = publish(&bus, draft("alice", "t")).await.unwrap();
     assert_eq!((report.handed_over, report.capped), (256, 1));
-    assert_eq!(*sink.missed.lock(), [("h1".to_owned(), NoSlot::Full)]);
+    assert_eq!(*sink.missed.lock(), [("h1".to_owned(), NoSlot::Capped)]);
 }
 
 #[tokio::test]

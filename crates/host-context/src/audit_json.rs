@@ -7,10 +7,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::{Map, Value};
 
+use crate::audit_fold::{Fold, Folds};
 use crate::{AuditEvent, AuditSink};
 
 /// Records waiting for the writer. At a few hundred bytes each this bounds the sink to a few MiB.
@@ -21,13 +22,17 @@ const FLUSH: Duration = Duration::from_millis(100);
 /// Writes one JSON object a record from a thread of its own.
 ///
 /// [`AuditSink::record`] hands over and returns; when the queue is full the record is counted, and
-/// the next line that fits says how many are missing. `{path}` is the live file; at `max_bytes` it
+/// the next line that fits says how many are missing. What comes in masses ([`crate::Audit::Event`],
+/// and denials) is folded instead: one line a second for each (function, capsule, principal, target,
+/// outcome), with how many `times`, the sum of bytes and microseconds, and `first_seq` and `last_seq`
+/// where there is a `seq`. `{path}` is the live file; at `max_bytes` it
 /// becomes `{path}.1`, `{path}.1` becomes `{path}.2`, and so on up to `keep`. Dropping the sink
 /// writes what is queued.
 #[derive(Debug)]
 pub struct JsonLines {
     queue: Option<SyncSender<AuditEvent>>,
     lost: Arc<AtomicU64>,
+    folds: Arc<Folds>,
     writer: Option<JoinHandle<()>>,
 }
 
@@ -40,11 +45,12 @@ impl JsonLines {
         let log = Log::open(path.as_ref().to_owned(), max_bytes, keep)?;
         let (queue, events) = sync_channel(QUEUE);
         let lost = Arc::new(AtomicU64::new(0));
-        let seen = lost.clone();
+        let folds = Arc::new(Folds::default());
+        let (seen, open) = (lost.clone(), folds.clone());
         let writer = std::thread::Builder::new()
             .name("astrid-audit".to_owned())
-            .spawn(move || write_all(log, &events, &seen))?;
-        Ok(Self { queue: Some(queue), lost, writer: Some(writer) })
+            .spawn(move || write_all(log, &events, &seen, &open))?;
+        Ok(Self { queue: Some(queue), lost, folds, writer: Some(writer) })
     }
 
     /// Records lost so far that no line has reported yet.
@@ -56,7 +62,11 @@ impl JsonLines {
 
 impl AuditSink for JsonLines {
     fn record(&self, event: AuditEvent) {
-        let taken = self.queue.as_ref().is_some_and(|queue| queue.try_send(event).is_ok());
+        let taken = if Folds::takes(&event) {
+            self.folds.add(event)
+        } else {
+            self.queue.as_ref().is_some_and(|queue| queue.try_send(event).is_ok())
+        };
         if !taken {
             self.lost.fetch_add(1, Ordering::Relaxed);
         }
@@ -78,29 +88,47 @@ impl Drop for JsonLines {
     }
 }
 
-fn write_all(mut log: Log, events: &Receiver<AuditEvent>, lost: &AtomicU64) {
-    let mut dirty = false;
+fn write_all(mut log: Log, events: &Receiver<AuditEvent>, lost: &AtomicU64, folds: &Folds) {
+    let (mut dirty, mut folded) = (false, Instant::now());
     loop {
-        let wrote = match events.recv_timeout(FLUSH) {
-            Ok(event) => {
+        let next = events.recv_timeout(FLUSH);
+        let over = matches!(next, Err(RecvTimeoutError::Disconnected));
+        let mut write = || {
+            if let Ok(event) = &next {
                 dirty = true;
-                report_lost(&mut log, lost).and_then(|()| log.line(&to_json(&event)))
+                report_lost(&mut log, lost)?;
+                log.line(&to_json(event))?;
             }
-            Err(RecvTimeoutError::Timeout) if dirty => {
+            if over || folded.elapsed() >= FLUSH {
+                folded = Instant::now();
+                for fold in folds.take(over) {
+                    dirty = true;
+                    log.line(&folded_to_json(&fold))?;
+                }
+            }
+            if dirty && next.is_err() {
                 dirty = false;
-                report_lost(&mut log, lost).and_then(|()| log.out.flush())
+                report_lost(&mut log, lost)?;
+                log.out.flush()?;
             }
-            Err(RecvTimeoutError::Timeout) => Ok(()),
-            Err(RecvTimeoutError::Disconnected) => {
-                let _ = report_lost(&mut log, lost).and_then(|()| log.out.flush());
-                return;
-            }
+            Ok::<_, io::Error>(())
         };
-        if let Err(error) = wrote {
+        if let Err(error) = write() {
             tracing::error!(target: "astrid.audit", path = %log.path.display(), %error, "audit file cannot be written");
             return;
         }
+        if over {
+            return;
+        }
     }
+}
+
+fn folded_to_json(fold: &Fold) -> Value {
+    let mut line = to_json(&fold.event);
+    if let Value::Object(line) = &mut line {
+        line.insert("times".to_owned(), fold.times.into());
+    }
+    line
 }
 
 fn report_lost(log: &mut Log, lost: &AtomicU64) -> io::Result<()> {

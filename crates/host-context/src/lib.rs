@@ -45,6 +45,7 @@
 #![forbid(unsafe_code)]
 
 pub mod audit;
+mod audit_fold;
 pub mod audit_json;
 pub mod budgets;
 pub mod call;

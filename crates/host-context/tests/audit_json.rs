@@ -5,7 +5,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use astrid_host_context::{
-    AllowAll, Audit, Budgets, CallContext, CapsuleId, Entry, HostServices, JsonLines, Op, Refusal, Target,
+    AllowAll, Audit, Budgets, CallContext, CapsuleId, Denial, Entry, HostServices, JsonLines, Op, Principal,
+    Refusal, Target,
 };
 
 static OP: Op = Op::new("test", "op", Audit::Record);
@@ -83,4 +84,54 @@ fn what_does_not_fit_the_queue_is_counted_and_every_record_is_accounted_for() {
         }
     }
     assert_eq!(written + lost, 30_000);
+}
+
+static PUBLISH: Op = Op::new("test", "publish", Audit::Event);
+
+// ipc §2.12: one record per (capsule, principal, topic, outcome) and second
+#[test]
+fn masses_are_folded_by_principal_target_and_outcome_and_none_is_lost() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("audit.jsonl");
+    let sink = Arc::new(JsonLines::open(&path, 1 << 24, 1).unwrap());
+    let services = HostServices::new(Arc::new(AllowAll), Arc::new(Budgets::new()), sink.clone());
+    let call = |who: &str| {
+        let who = Principal::parse(who).unwrap();
+        CallContext::builder(CapsuleId::parse("c").unwrap()).principal(who).build()
+    };
+    let (alice, bob) = (call("alice"), call("bob"));
+    let mut seq = 0;
+    let mut publish = |call: &CallContext, topic: &str, refused: bool| {
+        seq += 1;
+        let entry = Entry::new(call, &services, &PUBLISH);
+        let _ = entry.run_now(|| {
+            entry.target(Target::Topic(topic));
+            entry.moved(2);
+            entry.fact("seq", || seq.to_string());
+            let denial = || Denial::new("no".to_owned());
+            if refused { Err(Refusal::Denied(denial())) } else { Ok(()) }
+        });
+    };
+    // Far more than the queue holds.
+    for _ in 0..50_000 {
+        publish(&alice, "t", false);
+    }
+    for _ in 0..10 {
+        publish(&bob, "t", false);
+        publish(&bob, "u", true);
+    }
+    assert_eq!(sink.lost(), 0);
+    drop(services);
+    drop(sink);
+    let sum = |who: &str, outcome: &str, key: &str| -> u64 {
+        let of = lines(&path).into_iter().filter(|l| l["principal"] == who && l["outcome"] == outcome);
+        of.map(|l| l[key].as_u64().unwrap()).sum()
+    };
+    assert_eq!((sum("alice", "allowed", "times"), sum("alice", "allowed", "bytes")), (50_000, 100_000));
+    assert_eq!((sum("bob", "allowed", "times"), sum("bob", "denied", "times")), (10, 10));
+    // A slow machine may take several seconds over it, but not thousands.
+    assert!(lines(&path).len() < 200);
+    let first = lines(&path).into_iter().find(|l| l["principal"] == "alice").unwrap();
+    assert_eq!((&first["first_seq"], &first["target"]), (&"1".into(), &"t".into()));
+    assert!(first.get("seq").is_none());
 }

@@ -51,10 +51,10 @@ impl AccessLists {
             _ => "",
         };
         let covered = |keys: &[AccessPattern]| keys.iter().any(|key| key.covers(text));
-        let (allowed, setting) = match request.action {
-            MAY_PUBLISH => (covered(&self.publish), "[publish]"),
-            MAY_SUBSCRIBE => (covered(&self.subscribe), "[subscribe]"),
-            MAY_PUBLISH_AS => (self.uplink, "[capabilities] uplink"),
+        let (allowed, setting, keys) = match request.action {
+            MAY_PUBLISH => (covered(&self.publish), "[publish]", &self.publish[..]),
+            MAY_SUBSCRIBE => (covered(&self.subscribe), "[subscribe]", &self.subscribe[..]),
+            MAY_PUBLISH_AS => (self.uplink, "[capabilities] uplink", &[][..]),
             other => {
                 return Err(Denial::new(format!("access lists know no {} {}", other.domain, other.verb)));
             }
@@ -63,7 +63,12 @@ impl AccessLists {
             return Ok(());
         }
         let capsule = request.capsule;
-        let reason = format!("capsule {capsule} declares no {} of {text:?}", request.action.verb);
+        let verb = request.action.verb;
+        let declared = match keys {
+            [] => format!("no {verb} patterns"),
+            keys => keys.iter().map(AccessPattern::as_str).collect::<Vec<_>>().join(", "),
+        };
+        let reason = format!("capsule {capsule} declares no {verb} of {text:?}; declared: {declared}");
         Err(Denial::new(reason).allowed_by(setting))
     }
 }

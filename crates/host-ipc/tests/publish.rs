@@ -24,7 +24,7 @@ async fn a_published_message_arrives_with_topic_payload_source_and_verified_prin
     assert_eq!(message.provenance(), &Provenance::of(verified("alice")));
 }
 
-// ipc case 2
+// ipc case 2, dispatch case 14
 #[tokio::test]
 async fn an_empty_publish_table_denies_everything_with_one_record() {
     let bus = Bus::new();
@@ -34,10 +34,12 @@ async fn an_empty_publish_table_denies_everything_with_one_record() {
     assert_eq!(c.say("a.b").await, Err("capability-denied"));
     assert!(c.ipc().poll(&inbox).unwrap().messages.is_empty());
     assert_eq!(c.outcomes(), [Outcome::Denied("policy")]);
+    let detail = c.recorder.audited()[0].detail.clone().unwrap();
+    assert!(detail.contains("\"a.b\"") && detail.contains("no publish patterns"), "{detail}");
     assert_eq!(bus.stats().published, 0);
 }
 
-// ipc case 3
+// ipc case 3, dispatch case 3
 #[tokio::test]
 async fn publish_keys_cover_by_the_subtree_rule() {
     let mut c = store(&Bus::new()).publish(&["a.*", "b.*.c"]).build();
@@ -48,7 +50,7 @@ async fn publish_keys_cover_by_the_subtree_rule() {
     }
 }
 
-// ipc case 4
+// ipc case 4, dispatch case 13
 #[tokio::test]
 async fn malformed_topics_are_invalid_input_and_the_charset_is_the_operators() {
     let bus = Bus::new();
@@ -63,7 +65,7 @@ async fn malformed_topics_are_invalid_input_and_the_charset_is_the_operators() {
     }
 }
 
-// ipc case 5
+// ipc case 5, dispatch case 13
 #[tokio::test]
 async fn a_topic_has_at_most_256_bytes_and_8_segments() {
     let mut c = store(&Bus::new()).build();
@@ -74,7 +76,7 @@ async fn a_topic_has_at_most_256_bytes_and_8_segments() {
     assert_eq!(c.say("1.2.3.4.5.6.7.8.9").await, Err("invalid-input"));
 }
 
-// ipc case 6
+// ipc case 6, dispatch case 13
 #[tokio::test(start_paused = true)]
 async fn a_maximal_payload_arrives_whole_and_a_larger_one_costs_no_rate() {
     let bus = Bus::new();
@@ -92,7 +94,7 @@ async fn a_maximal_payload_arrives_whole_and_a_larger_one_costs_no_rate() {
     }
 }
 
-// ipc case 7
+// ipc case 7, dispatch case 13
 #[tokio::test]
 async fn a_payload_that_is_not_json_is_invalid_input() {
     let mut c = store(&Bus::new()).build();
@@ -112,7 +114,7 @@ async fn a_payload_that_is_not_json_is_invalid_input() {
     }
 }
 
-// ipc case 10
+// ipc case 10, dispatch case 16
 #[tokio::test]
 async fn reserved_topics_are_denied_although_declared() {
     let mut c = store(&Bus::new()).build();
@@ -156,7 +158,7 @@ async fn the_topics_grammar_is_checked_before_access_and_access_before_the_paylo
     assert_eq!(c.ipc().publish("mine", huge).await.map_err(arm), Err("invalid-input"));
 }
 
-// ipc case 12
+// ipc case 12, dispatch case 18
 #[tokio::test(start_paused = true)]
 async fn throughput_is_exact_to_the_byte_for_each_principal_and_capsule() {
     let bus = Bus::new();

@@ -24,11 +24,9 @@ impl InterceptorSink for Sink {
         Box::pin(async move { self.try_reserve(draft, binding) })
     }
 
-    fn hand_over(&self, message: &Message, work: Vec<Assignment>) {
-        self.0.lock().extend(work.iter().map(|a| (message.clone(), a.binding.capsule_uuid)));
+    fn hand_over(&self, message: &Message, what: HandOver) {
+        self.0.lock().extend(what.work.iter().map(|a| (message.clone(), a.binding.capsule_uuid)));
     }
-
-    fn missed(&self, _: &Message, _: &Arc<Binding>, _: NoSlot) {}
 }
 
 const C: Uuid = Uuid::from_u128(1);
@@ -97,7 +95,7 @@ async fn a_ping_pong_of_two_capsules_ends_at_the_tenth_publish() {
     assert_eq!(answers[9], Err("rate-limited"));
 }
 
-// ipc case 16 (the wait itself belongs to the domain that waits; here is what it means to ipc)
+// ipc case 16, dispatch case 19 (the wait itself belongs to the domain that waits; here is what it means to ipc)
 #[tokio::test]
 async fn a_handler_that_waited_outside_the_bus_starts_a_new_chain() {
     let (sink, bus) = setup();

@@ -16,7 +16,7 @@ fn announce(bus: &Bus, topic: &str, provenance: Provenance) {
     bus.announce(Draft::new(Topic::host(topic).unwrap(), payload, provenance));
 }
 
-// ipc case 30
+// ipc case 30, dispatch case 15
 #[tokio::test]
 async fn malformed_patterns_are_invalid_input_also_when_the_manifest_declares_them() {
     let mut c = store(&Bus::new()).subscribe(&["*", "*.a", "a.*.b", "a.*.*"]).build();
@@ -30,7 +30,7 @@ async fn malformed_patterns_are_invalid_input_also_when_the_manifest_declares_th
     assert!(AccessLists::parse([], ["a*"], astrid_event_bus::Charset::Token).is_err());
 }
 
-// ipc case 31
+// ipc case 31, dispatch case 15
 #[tokio::test]
 async fn a_key_covers_a_pattern_with_its_star_taken_as_text() {
     for (key, pattern, allowed) in [

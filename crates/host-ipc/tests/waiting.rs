@@ -33,11 +33,9 @@ impl InterceptorSink for Sink {
         })
     }
 
-    fn hand_over(&self, _: &Message, work: Vec<Assignment>) {
-        drop(work);
+    fn hand_over(&self, _: &Message, what: HandOver) {
+        drop(what.work);
     }
-
-    fn missed(&self, _: &Message, _: &Arc<Binding>, _: NoSlot) {}
 }
 
 struct Full {

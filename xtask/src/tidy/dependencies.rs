@@ -44,6 +44,7 @@ fn allowed(from: &str, to: &str) -> bool {
         "host-io" | "event-bus" | "principals" | "capsule-manifest" | "guest" => to == "host-context",
         "security-gate" => ["host-context", "capsule-manifest"].contains(&to),
         "capsule-discovery" | "cron" => to == "capsule-manifest",
+        "dispatch" => ["host-context", "event-bus"].contains(&to),
         "store-sled" => to == "host-context" || (is_domain(to) && !to.contains("-v")),
         // A later version builds on its own engine, and on what that may name.
         domain if is_domain(domain) => {
@@ -82,6 +83,7 @@ mod tests {
             ("astrid-host-request-context", "astrid-host-net"),
             ("astrid-host-http-v1-1", "astrid-host-http"),
             ("astrid-event-bus", "astrid-host-context"),
+            ("astrid-dispatch", "astrid-event-bus"),
             ("astrid-store-sled", "astrid-host-kv"),
             ("astrid-host-testkit", "astrid-host-kv"),
             ("astrid-security-gate", "astrid-capsule-manifest"),
@@ -103,6 +105,7 @@ mod tests {
             ("astrid-host-kv", "astrid-event-bus"),
             ("astrid-host-http-v1-1", "astrid-host-net"),
             ("astrid-event-bus", "astrid-host-io"),
+            ("astrid-dispatch", "astrid-guest"),
             ("astrid-guest", "astrid-host-io"),
             ("astrid-capsule-manifest", "astrid-guest"),
             ("astrid-cron", "astrid-host-kv"),

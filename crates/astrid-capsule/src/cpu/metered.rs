@@ -36,8 +36,9 @@ pub(crate) async fn metered<T>(
         });
         match turn.await {
             Ok(value) => return value,
-            // The call is polled again afterwards, whatever it waits for.
-            Err(pause) => tokio::time::sleep(pause).await,
+            // The call is polled again afterwards, whatever it waits for. Meanwhile its permits are
+            // for others.
+            Err(pause) => astrid_dispatch::waiting(tokio::time::sleep(pause)).await,
         }
     }
 }

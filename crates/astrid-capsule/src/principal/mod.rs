@@ -2,6 +2,7 @@
 
 mod api;
 mod contexts;
+mod dispatching;
 mod overlay;
 mod serve;
 
@@ -13,6 +14,7 @@ use astrid_principals::{Principals, Quotas};
 
 use crate::{CapsuleError, Config, Home};
 pub(crate) use contexts::Contexts;
+pub(crate) use dispatching::{ByProfile, Queues};
 pub(crate) use overlay::FileOverlay;
 pub(crate) use serve::{Served, disabled};
 

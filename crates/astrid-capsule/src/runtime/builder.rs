@@ -4,15 +4,16 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use astrid_cron::{CronService, SystemClock};
-use astrid_event_bus::{Bus, Topic};
+use astrid_dispatch::{Access, Dispatcher, Limits};
+use astrid_event_bus::Bus;
 use astrid_host_context::{AuditSink, DenyAll, HostServices, JsonLines, Principal};
-use astrid_host_ipc::ReservedTopics;
 use astrid_host_sys::{FileSecrets, LogRouter, LogSettings};
 use astrid_security_gate::Roots;
 use astrid_store_sled::{Options as StoreOptions, SledStore};
 use parking_lot::Mutex;
 use wasmtime::component::Linker;
 
+use super::events;
 use super::health::Health;
 use super::job_store::KvJobs;
 use super::jobs::{self, Actions};
@@ -20,8 +21,8 @@ use super::mounts;
 use super::registry::Registry;
 use super::{Inner, Runtime};
 use crate::cache::CompileCache;
-use crate::dispatch::Dispatcher;
 use crate::engine::WasmHost;
+use crate::principal::{ByProfile, Queues};
 use crate::{CapsuleError, Config, Exempt, Home, Kernel};
 
 /// The principal that owns what this host runs unless the embedder names another (principals chapter §1).
@@ -39,6 +40,8 @@ pub struct RuntimeBuilder {
     config: Config,
     audit: Option<Arc<dyn AuditSink>>,
     exempt: Option<Arc<dyn Exempt>>,
+    access: Option<Arc<dyn Access>>,
+    limits: Option<Arc<dyn Limits>>,
 }
 
 impl RuntimeBuilder {
@@ -77,10 +80,24 @@ impl RuntimeBuilder {
         self
     }
 
-    /// Says whose run loops are not bound to CPU windows. Default: nobody's.
+    /// Says whose run loops are not bound to CPU windows. Default: those whose profile says so.
     #[must_use]
     pub fn exempt(mut self, exempt: Arc<dyn Exempt>) -> Self {
         self.exempt = Some(exempt);
+        self
+    }
+
+    /// Who may invoke which capsules' tools and commands. Default: as their profiles say.
+    #[must_use]
+    pub fn access(mut self, access: Arc<dyn Access>) -> Self {
+        self.access = Some(access);
+        self
+    }
+
+    /// How much principals may have under way. Default: as their profiles say.
+    #[must_use]
+    pub fn limits(mut self, limits: Arc<dyn Limits>) -> Self {
+        self.limits = Some(limits);
         self
     }
 
@@ -98,7 +115,7 @@ impl RuntimeBuilder {
     }
 
     fn start(self) -> Result<Inner, CapsuleError> {
-        let Self { home, workspace, owner, config, audit, exempt } = self;
+        let Self { home, workspace, owner, config, audit, exempt, access, limits } = self;
         let owner = owner.as_deref().unwrap_or(DEFAULT_OWNER);
         let owner = Principal::parse(owner).map_err(CapsuleError::host)?;
         let workspace = workspace.unwrap_or_else(|| PathBuf::from("."));
@@ -120,21 +137,30 @@ impl RuntimeBuilder {
         let host = WasmHost::new(&Config { max_memory_bytes: largest, ..config.clone() })?;
         let mut linker = Linker::new(host.engine());
         Kernel::add_to_linker(&mut linker).map_err(CapsuleError::host)?;
-        let dispatcher = Arc::new(Dispatcher::default());
         let registry = Arc::new(Registry::default());
-        dispatcher.follow(&registry);
+        let by_profile = Arc::new(ByProfile::new(principals.clone()));
+        let dispatcher = Dispatcher::builder()
+            .access(access.unwrap_or_else(|| by_profile.clone()))
+            .limits(limits.unwrap_or_else(|| by_profile.clone()))
+            .audit(audit.clone())
+            .build(tokio::runtime::Handle::current());
+        let dispatcher = Arc::new(dispatcher);
+        let queues = Arc::new(Queues(Arc::downgrade(&dispatcher)));
+        principals.revocations.watch(&queues);
         let bus = Bus::builder().interceptors(dispatcher.clone()).build();
+        dispatcher.attach(&bus);
+        dispatcher.watch(&bus, registry.clone());
         let store = Arc::new(store);
         let actions =
             Actions { registry: registry.clone(), dispatcher: dispatcher.clone(), bus: bus.clone() };
-        let responses = Topic::host(jobs::RESPONSES).map_err(CapsuleError::host)?;
         Ok(Inner {
             cache: CompileCache::new(host.clone(), &home, &config),
             cron: CronService::new(SystemClock::new(), KvJobs::new(store.clone())?, actions),
-            reserved: Arc::new(ReservedTopics::new().and(&responses)),
+            reserved: Arc::new(events::reserved()),
             exempt: exempt.unwrap_or_else(|| principals.clone()),
             health: Health::default(),
             tasks: Mutex::default(),
+            _queues: queues,
             bus,
             // Each capsule replaces the gate by its own; what reaches no capsule is denied.
             services: HostServices::new(Arc::new(DenyAll), principals.quota.clone(), audit),

@@ -2,29 +2,32 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use astrid_event_bus::{Bus, Draft, Payload, Topic};
+use astrid_event_bus::{Bus, Draft, LifecycleEvent, Payload, Topic};
 use astrid_host_context::{Attribution, CapsuleId, Principal, Provenance};
-use serde_json::{Map, Value, json};
-use uuid::Uuid;
+use astrid_host_ipc::ReservedTopics;
+use serde_json::{Value, json};
 
 use super::Inner;
 use super::snapshot::Seen;
 
-/// Announces a lifecycle event: `{ "type", "metadata", …fields }` on `astrid.v1.lifecycle.<name>`.
+/// What the services of this host publish on, beside the contract's own list (dispatch chapter §4).
+const SERVICES: [&str; 4] =
+    ["astrid.v1.event_bus", "astrid.v1.watchdog", "astrid.v1.health", super::jobs::RESPONSES];
+
+/// The topics no capsule may publish on.
+pub(super) fn reserved() -> ReservedTopics {
+    let topics = SERVICES.iter().filter_map(|root| Topic::host(root).ok());
+    topics.fold(ReservedTopics::new(), |reserved, root| reserved.and(&root))
+}
+
+/// Announces a lifecycle event of the host, which nobody in particular caused.
 pub(super) fn lifecycle(bus: &Bus, name: &str, fields: &[(&str, Value)]) {
-    let mut event: Map<String, Value> =
-        fields.iter().map(|(key, value)| ((*key).to_owned(), value.clone())).collect();
-    event.insert("type".to_owned(), name.into());
-    let metadata = json!({
-        "event_id": Uuid::new_v4().to_string(),
-        "timestamp": jiff::Timestamp::now().to_string(),
-        "correlation_id": null,
-        "session_id": null,
-        "user_id": null,
-        "source": "kernel",
-    });
-    event.insert("metadata".to_owned(), metadata);
-    announce(bus, &format!("astrid.v1.lifecycle.{name}"), &event.into(), None);
+    let event = LifecycleEvent::new(name)
+        .map(|event| fields.iter().fold(event, |event, (key, value)| event.field(key, value.clone())));
+    match event.and_then(LifecycleEvent::into_draft) {
+        Ok(draft) => drop(bus.announce(draft)),
+        Err(error) => tracing::error!(name, %error, "an event of the host could not be announced"),
+    }
 }
 
 /// Announces for a principal, or for the host itself.

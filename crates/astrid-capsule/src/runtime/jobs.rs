@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use astrid_cron::{BoxFuture, CronService, Firing, JobKey, NewJob, Outcome, Runner};
+use astrid_dispatch::Dispatcher;
 use astrid_event_bus::{AccessPattern, Bus, Charset, Message, Missed};
 use astrid_host_context::{CapsuleId, Principal};
 use serde::Deserialize;
@@ -11,7 +12,6 @@ use serde_json::{Value, json};
 use super::Inner;
 use super::events::{announce_to, lifecycle};
 use super::registry::Registry;
-use crate::dispatch::Dispatcher;
 use crate::{Capsule, CapsuleError, HandlerResult, Invoker};
 
 /// Below it capsules ask; the last segment is what for.

@@ -18,6 +18,7 @@ use super::Inner;
 use super::registry::{Entry, Reserved};
 use crate::capsule::SharedCapsule;
 use crate::composite::CompositeCapsule;
+use crate::dispatch::CapsuleTarget;
 use crate::domains::{DomainKit, Identity};
 use crate::gate;
 use crate::load::{Program, Source, explain_unlinked};
@@ -74,7 +75,8 @@ async fn start(
 ) -> Result<SharedCapsule, CapsuleError> {
     let entry = build(runtime, opened, reserved.owner(), begin).await?;
     let capsule = entry.capsule.clone();
-    runtime.dispatcher.add(&capsule);
+    let target = CapsuleTarget::new(&capsule, runtime).map_err(|error| error.in_capsule(capsule.id()))?;
+    runtime.dispatcher.add(capsule.source_uuid(), Arc::new(target));
     let gate = entry.gate.clone();
     reserved.fill(entry);
     gate.open();
@@ -131,7 +133,9 @@ async fn assemble(
     let gate = Gate::closed();
     let build = program.as_ref().map(|program| program.hash);
     let wasm = match program {
-        Some(program) => Some(engine(runtime, &manifest, program, policy, &identity, &gate, &mut timings).await?),
+        Some(program) => {
+            Some(engine(runtime, &manifest, program, policy, &identity, &gate, &mut timings).await?)
+        }
         None => None,
     };
     let handles = wasm.as_ref().is_some_and(WasmEngine::has_handlers);

@@ -21,7 +21,10 @@ use std::time::Duration;
 
 use astrid_capsule_discovery::Finding;
 use astrid_cron::CronService;
-use astrid_event_bus::{AccessPattern, Bus, Charset, Draft, Observer, Payload, Report, Topic};
+use astrid_dispatch::{Dispatcher, HookService, NativeGuard};
+use astrid_event_bus::{
+    AccessPattern, Bus, Charset, Draft, LifecycleEvent, Observer, Payload, Report, Topic,
+};
 use astrid_host_context::{Attribution, HostServices, Principal, Provenance};
 use astrid_host_fs::Mounts;
 use astrid_host_ipc::ReservedTopics;
@@ -35,8 +38,8 @@ use wasmtime::component::Linker;
 
 use crate::cache::CompileCache;
 use crate::capsule::SharedCapsule;
-use crate::dispatch::Dispatcher;
 use crate::engine::WasmHost;
+use crate::principal::Queues;
 use crate::wasm::{HostState, MemoryStats};
 use crate::{CapsuleError, Config, Exempt, Home};
 pub use builder::RuntimeBuilder;
@@ -64,6 +67,8 @@ pub(crate) struct Inner {
     pub(crate) store: Arc<SledStore>,
     pub(crate) bus: Bus,
     pub(crate) dispatcher: Arc<Dispatcher>,
+    /// Told of revocations for as long as it is held.
+    pub(crate) _queues: Arc<Queues>,
     pub(crate) services: HostServices,
     pub(crate) principals: Arc<Principals>,
     pub(crate) memory: Arc<MemoryStats>,
@@ -181,6 +186,38 @@ impl Runtime {
         parsed
             .map(|p| self.0.bus.observe(p))
             .map_err(|e| CapsuleError::host(format!("pattern {pattern:?}: {e}")))
+    }
+
+    /// Announces an event of the host on `astrid.v1.lifecycle.<name>`. Waits for nobody.
+    ///
+    /// # Errors
+    /// Its fields make a payload that is too large or nested too deep.
+    pub fn announce(&self, event: LifecycleEvent) -> Result<Report, CapsuleError> {
+        let draft = event.into_draft().map_err(CapsuleError::host)?;
+        Ok(self.0.bus.announce(draft))
+    }
+
+    /// The synchronous hook fan-out among the loaded capsules.
+    #[must_use]
+    pub fn hooks(&self) -> HookService {
+        self.0.dispatcher.hooks(&self.0.bus)
+    }
+
+    /// A service of this process answers requests on `pattern` until the guard is dropped: their
+    /// publishers get no receipt that there is no handler.
+    ///
+    /// # Errors
+    /// The pattern is not valid.
+    pub fn register_native(&self, pattern: &str) -> Result<NativeGuard, CapsuleError> {
+        let parsed = AccessPattern::host(pattern)
+            .map_err(|e| CapsuleError::host(format!("pattern {pattern:?}: {e}")))?;
+        Ok(self.0.dispatcher.register_native(parsed))
+    }
+
+    /// What the dispatcher holds and did.
+    #[must_use]
+    pub fn dispatched(&self) -> astrid_dispatch::Stats {
+        self.0.dispatcher.stats()
     }
 
     /// Waits until no event is queued for a handler or being handled; false if `timeout` passed first.

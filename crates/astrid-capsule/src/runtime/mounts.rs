@@ -32,7 +32,9 @@ pub(super) fn of(workspace: Arc<Direct>, principals: &Arc<Principals>) -> Direct
     Directories::new().workspace(workspace).places(move |principal, capsule| {
         let profile = principals.profiles.current(principal).ok()?.profile;
         let made = |dir: io::Result<Option<PathBuf>>| {
-            dir.inspect_err(|error| tracing::warn!(%principal, %error, "a home cannot be made")).ok().flatten()
+            dir.inspect_err(|error| tracing::warn!(%principal, %error, "a home cannot be made"))
+                .ok()
+                .flatten()
         };
         let home = made(principals.homes.home(principal, &profile))?;
         let tmp = made(principals.homes.tmp(principal, capsule, &profile))?;

@@ -13,6 +13,7 @@ use super::load::{Known, build, open};
 use super::registry::{Entry, Origin};
 use super::{Inner, jobs};
 use crate::capsule::SharedCapsule;
+use crate::dispatch::CapsuleTarget;
 use crate::{CapsuleError, Code, Readiness};
 
 /// What the old instance still has queued may take this long, in this many looks (lifecycle chapter §7).
@@ -52,7 +53,8 @@ pub(super) async fn restart(
         Err(CapsuleError::new(Code::Timeout, problem))
     })?;
     let capsule = new.capsule.clone();
-    runtime.dispatcher.add(&capsule);
+    let target = CapsuleTarget::new(&capsule, runtime).map_err(|error| error.in_capsule(&id))?;
+    runtime.dispatcher.add(capsule.source_uuid(), Arc::new(target));
     capsule.activate();
     if capsule.wait_ready(runtime.config.ready_timeout).await == Readiness::Crashed {
         retire(runtime, new).await;

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use astrid_dispatch::{guest_entered, guest_left};
 use astrid_guest::{GuestInstance, GuestPre};
 use astrid_host_context::{CallContext, HostServices, Principal};
 use astrid_host_sys::LogRouter;
@@ -66,6 +67,11 @@ impl Template {
             Ok(UpdateDeadline::Yield(1))
         });
         store.call_hook(|mut store, hook| {
+            // Permits are lent out while a call waits in the host.
+            match hook {
+                CallHook::CallingWasm | CallHook::ReturningFromHost => guest_entered(),
+                CallHook::CallingHost | CallHook::ReturningFromWasm => guest_left(),
+            }
             if let CallHook::CallingHost = hook {
                 let left = store.get_fuel()?;
                 store.data_mut().gauge.set(left);

@@ -150,16 +150,17 @@ impl InterceptorSink for FakeSink {
         })
     }
 
-    fn hand_over(&self, message: &Message, work: Vec<Assignment>) {
+    fn hand_over(&self, message: &Message, what: HandOver) {
+        let HandOver { work, unreached, .. } = what;
+        self.missed.lock().extend(unreached.iter().map(|(binding, why)| (binding.action.to_string(), *why)));
+        if work.is_empty() {
+            return;
+        }
         let actions = work.iter().map(|a| a.binding.action.to_string()).collect();
         self.handed.lock().push((message.clone(), actions));
         self.running
             .lock()
             .extend(work.into_iter().map(|a| (a.binding.capsule_uuid, a.slot.into_inner().unwrap())));
-    }
-
-    fn missed(&self, _: &Message, binding: &Arc<Binding>, why: NoSlot) {
-        self.missed.lock().push((binding.action.to_string(), why));
     }
 }
 

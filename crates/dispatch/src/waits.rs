@@ -5,28 +5,25 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-use super::lanes::LaneKey;
-
-/// Edges from the queue whose handler is publishing to the full queue it waits for. A handler can
-/// publish from one call at a time, so a queue has at most one edge for each of its publishers.
-#[derive(Default)]
-pub(super) struct Waits(Mutex<HashMap<LaneKey, Vec<LaneKey>>>);
+/// Edges from the queue whose handler is publishing to the full queue it waits for, by queue number.
+#[derive(Debug, Default)]
+pub(crate) struct Waits(Mutex<HashMap<u64, Vec<u64>>>);
 
 /// An edge, for as long as the wait lasts.
-pub(super) struct Waiting {
+pub(crate) struct Waiting {
     waits: Arc<Waits>,
-    source: LaneKey,
-    target: LaneKey,
+    source: u64,
+    target: u64,
 }
 
 impl Waits {
     /// Records that `source` waits for `target`; `None` if `target` already waits for `source`.
-    pub(super) fn begin(self: &Arc<Self>, source: LaneKey, target: LaneKey) -> Option<Waiting> {
+    pub(crate) fn begin(self: &Arc<Self>, source: u64, target: u64) -> Option<Waiting> {
         let mut edges = self.0.lock();
-        if reaches(&edges, &target, &source) {
+        if reaches(&edges, target, source) {
             return None;
         }
-        edges.entry(source.clone()).or_default().push(target.clone());
+        edges.entry(source).or_default().push(target);
         Some(Waiting { waits: self.clone(), source, target })
     }
 }
@@ -45,7 +42,7 @@ impl Drop for Waiting {
     }
 }
 
-fn reaches(edges: &HashMap<LaneKey, Vec<LaneKey>>, from: &LaneKey, to: &LaneKey) -> bool {
+fn reaches(edges: &HashMap<u64, Vec<u64>>, from: u64, to: u64) -> bool {
     let (mut open, mut seen) = (vec![from], Vec::new());
     while let Some(at) = open.pop() {
         if at == to {
@@ -53,8 +50,25 @@ fn reaches(edges: &HashMap<LaneKey, Vec<LaneKey>>, from: &LaneKey, to: &LaneKey)
         }
         if !seen.contains(&at) {
             seen.push(at);
-            open.extend(edges.get(at).into_iter().flatten());
+            open.extend(edges.get(&at).into_iter().flatten());
         }
     }
     false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // ipc case 48
+    #[test]
+    fn a_wait_that_would_close_a_circle_is_refused_and_ends_with_its_guard() {
+        let waits = Arc::new(Waits::default());
+        let _ab = waits.begin(1, 2).unwrap();
+        let bc = waits.begin(2, 3).unwrap();
+        assert!(waits.begin(3, 1).is_none());
+        assert!(waits.begin(4, 4).is_none());
+        drop(bc);
+        assert!(waits.begin(3, 1).is_some());
+    }
 }

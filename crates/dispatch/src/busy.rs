@@ -5,12 +5,13 @@ use std::sync::Arc;
 use tokio::sync::watch;
 
 /// A counter that can be waited on. A clone counts along.
-#[derive(Clone)]
-pub(super) struct Busy(Arc<watch::Sender<usize>>);
+#[derive(Debug, Clone)]
+pub(crate) struct Busy(Arc<watch::Sender<usize>>);
 
 /// One event, from hand-over to the end of its last handler. A handler that publishes is counted
 /// until it returns, so that the count never touches zero between an event and its consequences.
-pub(super) struct Working(Busy);
+#[derive(Debug)]
+pub(crate) struct Working(Busy);
 
 impl Default for Busy {
     fn default() -> Self {
@@ -19,12 +20,12 @@ impl Default for Busy {
 }
 
 impl Busy {
-    pub(super) fn begin(&self) -> Arc<Working> {
+    pub(crate) fn begin(&self) -> Arc<Working> {
         self.0.send_modify(|n| *n += 1);
         Arc::new(Working(self.clone()))
     }
 
-    pub(super) async fn idle(&self) {
+    pub(crate) async fn idle(&self) {
         // The sender is `self`: it is there for as long as this waits.
         let _ = self.0.subscribe().wait_for(|n| *n == 0).await;
     }
