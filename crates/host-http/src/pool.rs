@@ -237,7 +237,7 @@ impl Pool {
             slot.shared.retain(|c| {
                 let unused = c.users.load(Ordering::Relaxed) == 0;
                 let stale = c.idle_since.lock().elapsed() >= MAX_IDLE || c.origin.born.elapsed() >= MAX_AGE;
-                !c.sender.is_closed() && !(unused && stale)
+                !(c.sender.is_closed() || unused && stale)
             });
             idle += slot.idle.len();
             // Somebody who connects holds the other reference.

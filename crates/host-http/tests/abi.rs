@@ -1,5 +1,4 @@
 //! The frozen file against the linker.
-#![expect(clippy::unwrap_used, reason = "a test that cannot set up must fail")]
 
 use astrid_host_context::{HostContext, HostCx};
 use astrid_host_http::{HttpCtx, HttpCtxView, HttpView};
