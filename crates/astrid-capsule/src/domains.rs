@@ -5,6 +5,7 @@ use std::sync::Arc;
 use astrid_capsule_manifest::{CapsuleManifest, EnvDefault, EnvKind};
 use astrid_event_bus::{Bus, Gate, Message};
 use astrid_host_context::{CallContext, CapsuleId, Principal};
+use astrid_host_http::HttpCtx;
 use astrid_host_io::IoCtx;
 use astrid_host_ipc::{ContextResolver, Handler, IpcCtx, RecvIdle};
 use astrid_host_kv::KvCtx;
@@ -12,6 +13,7 @@ use astrid_host_sys::SysCtx;
 use tokio::sync::watch;
 use uuid::Uuid;
 
+use crate::header_secrets::HeaderSecrets;
 use crate::runtime::Inner;
 use crate::wasm::{Domains, Tokens};
 
@@ -26,6 +28,7 @@ pub(crate) struct Identity {
 pub(crate) struct DomainKit {
     sys: SysCtx,
     kv: KvCtx,
+    http: HttpCtx,
     bus: Bus,
     gate: Gate,
     handlers: Vec<Handler>,
@@ -49,6 +52,9 @@ impl DomainKit {
         let kit = Self {
             sys: sys(runtime, manifest, ready),
             kv: KvCtx::builder().store(runtime.store.clone()).build(),
+            http: HttpCtx::builder(runtime.http.clone())
+                .secrets(Arc::new(HeaderSecrets::new(runtime.secrets.clone(), manifest)))
+                .build(),
             bus: runtime.bus.clone(),
             gate: gate.clone(),
             handlers: handlers.collect(),
@@ -65,7 +71,13 @@ impl DomainKit {
             .handlers(self.handlers.clone())
             .recv_idle(self.recv_idle)
             .resolver(self.contexts.clone());
-        Domains { io: IoCtx::new(), sys: self.sys.for_new_store(), kv: self.kv.clone(), ipc: ipc.build() }
+        Domains {
+            io: IoCtx::new(),
+            sys: self.sys.for_new_store(),
+            kv: self.kv.clone(),
+            ipc: ipc.build(),
+            http: self.http.clone(),
+        }
     }
 }
 

@@ -49,6 +49,8 @@ mod error;
 #[cfg(feature = "runtime")]
 mod gate;
 #[cfg(feature = "runtime")]
+mod header_secrets;
+#[cfg(feature = "runtime")]
 mod home;
 #[cfg(feature = "runtime")]
 mod load;
@@ -63,6 +65,8 @@ mod wasm;
 
 #[cfg(feature = "runtime")]
 pub use {
+    astrid_airlock::LocalEgress,
+    astrid_host_http::HttpSettings,
     astrid_host_ipc::RecvIdle,
     cache::Origin,
     capsule::{BoxFuture, Capsule, HandlerResult, Invoker, Readiness, SharedCapsule, State},

@@ -3,8 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use astrid_airlock::Airlock;
 use astrid_event_bus::Bus;
 use astrid_host_context::{AuditSink, Budgets, DenyAll, HostServices, JsonLines, Principal};
+use astrid_host_http::HttpClient;
 use astrid_host_sys::{FileSecrets, LogRouter, LogSettings};
 use astrid_store_sled::{Options as StoreOptions, SledStore};
 use wasmtime::component::Linker;
@@ -107,6 +109,7 @@ impl RuntimeBuilder {
             registry: Arc::default(),
             store: Arc::new(store),
             secrets: Arc::new(FileSecrets::new(home.state().join("secrets"))),
+            http: http_client(&config)?,
             logs,
             dispatcher,
             linker,
@@ -116,6 +119,13 @@ impl RuntimeBuilder {
             config,
         })
     }
+}
+
+fn http_client(config: &Config) -> Result<Arc<HttpClient>, CapsuleError> {
+    let airlock = Arc::new(Airlock::builder().rules(config.local_egress.clone()).build());
+    let client = HttpClient::builder(airlock).settings(config.http.clone());
+    let with_roots = config.http_extra_ca.iter().fold(client, |client, pem| client.extra_ca(pem.clone()));
+    with_roots.build().map_err(CapsuleError::host)
 }
 
 fn default_home() -> Result<PathBuf, CapsuleError> {

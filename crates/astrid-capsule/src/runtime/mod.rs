@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use astrid_event_bus::{AccessPattern, Bus, Charset, Draft, Observer, Payload, Report, Topic};
 use astrid_host_context::{Attribution, HostServices, Principal, Provenance};
+use astrid_host_http::HttpClient;
 use astrid_host_sys::{LogRouter, SecretStore};
 use astrid_store_sled::SledStore;
 use wasmtime::component::Linker;
@@ -46,6 +47,7 @@ pub(crate) struct Inner {
     pub(crate) memory: Arc<MemoryStats>,
     pub(crate) logs: LogRouter,
     pub(crate) secrets: Arc<dyn SecretStore>,
+    pub(crate) http: Arc<HttpClient>,
     pub(crate) registry: Arc<Registry>,
 }
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use astrid_host_context::{CallContext, CallSlot, HostContext, HostCx, HostServices};
+use astrid_host_http::{HttpCtx, HttpCtxView, HttpView};
 use astrid_host_io::{IoCtx, IoCtxView, IoView};
 use astrid_host_ipc::{IpcCtx, IpcCtxView, IpcView};
 use astrid_host_kv::{KvCtx, KvCtxView, KvView};
@@ -19,6 +20,7 @@ pub(crate) struct Domains {
     pub(crate) sys: SysCtx,
     pub(crate) kv: KvCtx,
     pub(crate) ipc: IpcCtx,
+    pub(crate) http: HttpCtx,
 }
 
 /// What host functions of one store reach.
@@ -87,4 +89,5 @@ view! {
     SysView sys SysCtxView;
     KvView kv KvCtxView;
     IpcView ipc IpcCtxView;
+    HttpView http HttpCtxView;
 }
