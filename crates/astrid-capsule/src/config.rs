@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use astrid_airlock::LocalEgress;
+use astrid_host_http::HttpSettings;
 use astrid_host_ipc::RecvIdle;
 
 /// How instances get their memory.
@@ -50,6 +52,13 @@ pub struct Config {
     pub allow_unverified: bool,
     /// What `recv` answers when nothing came.
     pub recv_idle: RecvIdle,
+    /// Which capsule may reach which local `host:port`, `[security.capsule_local_egress]`; nobody may
+    /// unless the operator says so, since local services trust whoever reaches them.
+    pub local_egress: LocalEgress,
+    /// Section `[http]`.
+    pub http: HttpSettings,
+    /// Further root certificates as PEM, `http.extra_ca`.
+    pub http_extra_ca: Vec<Vec<u8>>,
 }
 
 impl Default for Config {
@@ -69,6 +78,9 @@ impl Default for Config {
             load_timeout: Duration::from_secs(120),
             allow_unverified: false,
             recv_idle: RecvIdle::default(),
+            local_egress: LocalEgress::new(),
+            http: HttpSettings::default(),
+            http_extra_ca: Vec::new(),
         }
     }
 }

@@ -6,6 +6,7 @@ use astrid_capsule_manifest::{CapsuleManifest, EnvDefault, EnvKind};
 use astrid_event_bus::{Bus, Gate};
 use astrid_host_context::{CallContext, CapsuleId, Principal};
 use astrid_host_fs::FsCtx;
+use astrid_host_http::HttpCtx;
 use astrid_host_io::IoCtx;
 use astrid_host_ipc::{Handler, IpcCtx, RecvIdle, ReservedTopics};
 use astrid_host_kv::KvCtx;
@@ -14,6 +15,7 @@ use astrid_principals::{Principals, Tokens};
 use tokio::sync::watch;
 use uuid::Uuid;
 
+use crate::header_secrets::HeaderSecrets;
 use crate::principal::{Contexts, FileOverlay};
 use crate::runtime::Inner;
 use crate::wasm::Domains;
@@ -30,6 +32,7 @@ pub(crate) struct DomainKit {
     fs: FsCtx,
     sys: SysCtx,
     kv: KvCtx,
+    http: HttpCtx,
     bus: Bus,
     gate: Gate,
     handlers: Vec<Handler>,
@@ -58,6 +61,9 @@ impl DomainKit {
             fs: FsCtx::builder().mounts(runtime.mounts.clone()).build(),
             sys: sys(runtime, manifest, ready),
             kv: KvCtx::builder().store(runtime.store.clone()).build(),
+            http: HttpCtx::builder(runtime.http.clone())
+                .secrets(Arc::new(HeaderSecrets::new(runtime.secrets.clone(), manifest)))
+                .build(),
             bus: runtime.bus.clone(),
             gate: gate.clone(),
             handlers: handlers.collect(),
@@ -85,6 +91,7 @@ impl DomainKit {
             sys: self.sys.for_new_store(),
             kv: self.kv.clone(),
             ipc: ipc.build(),
+            http: self.http.clone(),
         }
     }
 }

@@ -55,6 +55,8 @@ mod exempt;
 #[cfg(feature = "runtime")]
 mod gate;
 #[cfg(feature = "runtime")]
+mod header_secrets;
+#[cfg(feature = "runtime")]
 mod home;
 #[cfg(feature = "runtime")]
 mod load;
@@ -73,9 +75,11 @@ mod wasm;
 
 #[cfg(feature = "runtime")]
 pub use {
+    astrid_airlock::LocalEgress,
     astrid_capsule_discovery::{Finding, SearchPath, Severity, Skipped, Trust},
     astrid_dispatch::{Access, HookService, Limits, NativeGuard},
     astrid_event_bus::LifecycleEvent,
+    astrid_host_http::HttpSettings,
     astrid_host_ipc::RecvIdle,
     astrid_principals::{Profile, Quotas, Unusable, Usage},
     cache::Origin,

@@ -10,8 +10,6 @@ use astrid_capsule::PACKAGES;
 const GAPS: &[(&str, &str)] = &[
     ("approval", "1.0.0"),
     ("elicit", "1.0.0"),
-    ("http", "1.0.0"),
-    ("http", "1.1.0"),
     ("identity", "1.0.0"),
     ("net", "1.0.0"),
     ("process", "1.0.0"),

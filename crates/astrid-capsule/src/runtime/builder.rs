@@ -17,9 +17,9 @@ use super::events;
 use super::health::Health;
 use super::job_store::KvJobs;
 use super::jobs::{self, Actions};
-use super::mounts;
 use super::registry::Registry;
 use super::{Inner, Runtime};
+use super::{mounts, network};
 use crate::cache::CompileCache;
 use crate::engine::WasmHost;
 use crate::principal::{ByProfile, Queues};
@@ -151,6 +151,7 @@ impl RuntimeBuilder {
         dispatcher.attach(&bus);
         dispatcher.watch(&bus, registry.clone());
         let store = Arc::new(store);
+        let airlock = network::airlock(&config);
         let actions =
             Actions { registry: registry.clone(), dispatcher: dispatcher.clone(), bus: bus.clone() };
         Ok(Inner {
@@ -170,6 +171,8 @@ impl RuntimeBuilder {
             registry,
             store,
             secrets: Arc::new(FileSecrets::new(home.state().join("secrets"))),
+            http: network::http_client(&airlock, &config)?,
+            airlock,
             logs,
             dispatcher,
             linker,

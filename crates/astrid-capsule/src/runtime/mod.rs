@@ -10,6 +10,7 @@ mod job_store;
 mod jobs;
 mod load;
 mod mounts;
+mod network;
 pub(crate) mod registry;
 mod report;
 mod restart;
@@ -19,6 +20,7 @@ mod snapshot;
 use std::sync::Arc;
 use std::time::Duration;
 
+use astrid_airlock::Airlock;
 use astrid_capsule_discovery::Finding;
 use astrid_cron::CronService;
 use astrid_dispatch::{Dispatcher, HookService, NativeGuard};
@@ -27,6 +29,7 @@ use astrid_event_bus::{
 };
 use astrid_host_context::{Attribution, HostServices, Principal, Provenance};
 use astrid_host_fs::Mounts;
+use astrid_host_http::HttpClient;
 use astrid_host_ipc::ReservedTopics;
 use astrid_host_sys::{LogRouter, SecretStore};
 use astrid_principals::Principals;
@@ -75,6 +78,8 @@ pub(crate) struct Inner {
     pub(crate) mounts: Arc<dyn Mounts>,
     pub(crate) logs: LogRouter,
     pub(crate) secrets: Arc<dyn SecretStore>,
+    pub(crate) airlock: Arc<Airlock>,
+    pub(crate) http: Arc<HttpClient>,
     pub(crate) registry: Arc<Registry>,
     pub(crate) cron: CronService,
     pub(crate) reserved: Arc<ReservedTopics>,

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use astrid_host_context::{CallContext, CallSlot, HostContext, HostCx, HostServices};
 use astrid_host_fs::{FsCtx, FsCtxView, FsView};
+use astrid_host_http::{HttpCtx, HttpCtxView, HttpView};
 use astrid_host_io::{IoCtx, IoCtxView, IoView};
 use astrid_host_ipc::{IpcCtx, IpcCtxView, IpcView};
 use astrid_host_kv::{KvCtx, KvCtxView, KvView};
@@ -21,6 +22,7 @@ pub(crate) struct Domains {
     pub(crate) sys: SysCtx,
     pub(crate) kv: KvCtx,
     pub(crate) ipc: IpcCtx,
+    pub(crate) http: HttpCtx,
 }
 
 /// What host functions of one store reach.
@@ -90,4 +92,5 @@ view! {
     SysView sys SysCtxView;
     KvView kv KvCtxView;
     IpcView ipc IpcCtxView;
+    HttpView http HttpCtxView;
 }

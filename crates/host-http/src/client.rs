@@ -1,0 +1,103 @@
+//! What all stores of a kernel share: airlock, TLS, connections, rates.
+
+use std::fmt;
+use std::sync::Arc;
+
+use astrid_airlock::Airlock;
+
+use crate::pool::Pool;
+use crate::rate::{CapsuleSlots, Rates};
+use crate::settings::HttpSettings;
+use crate::tls::{SetupError, TlsConfigs};
+
+/// The one client of a kernel. Nothing of one request is remembered for another: no cookies, no
+/// cache, no credentials; only connections, by endpoint and by whom the airlock admitted.
+pub struct HttpClient {
+    airlock: Arc<Airlock>,
+    settings: HttpSettings,
+    tls: TlsConfigs,
+    pool: Arc<Pool>,
+    rates: Rates,
+    slots: CapsuleSlots,
+}
+
+impl HttpClient {
+    /// Starts a client that dials what `airlock` admits.
+    #[must_use]
+    pub fn builder(airlock: Arc<Airlock>) -> HttpClientBuilder {
+        HttpClientBuilder { airlock, settings: HttpSettings::default(), extra_ca: Vec::new() }
+    }
+
+    /// Who decides about addresses.
+    #[must_use]
+    pub fn airlock(&self) -> &Airlock {
+        &self.airlock
+    }
+
+    /// The operator's defaults and ceilings.
+    #[must_use]
+    pub fn settings(&self) -> &HttpSettings {
+        &self.settings
+    }
+
+    pub(crate) fn tls(&self) -> &TlsConfigs {
+        &self.tls
+    }
+
+    pub(crate) fn pool(&self) -> &Arc<Pool> {
+        &self.pool
+    }
+
+    pub(crate) fn rates(&self) -> &Rates {
+        &self.rates
+    }
+
+    pub(crate) fn slots(&self) -> &CapsuleSlots {
+        &self.slots
+    }
+}
+
+impl fmt::Debug for HttpClient {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HttpClient").field("settings", &self.settings).finish_non_exhaustive()
+    }
+}
+
+/// Builds an [`HttpClient`].
+#[derive(Debug)]
+pub struct HttpClientBuilder {
+    airlock: Arc<Airlock>,
+    settings: HttpSettings,
+    extra_ca: Vec<Vec<u8>>,
+}
+
+impl HttpClientBuilder {
+    /// The operator's section `[http]`.
+    #[must_use]
+    pub fn settings(mut self, settings: HttpSettings) -> Self {
+        self.settings = settings;
+        self
+    }
+
+    /// Further root certificates as PEM, operator key `http.extra_ca`.
+    #[must_use]
+    pub fn extra_ca(mut self, pem: impl Into<Vec<u8>>) -> Self {
+        self.extra_ca.push(pem.into());
+        self
+    }
+
+    /// Reads the platform's root certificates, so it belongs to the start of a kernel.
+    ///
+    /// # Errors
+    /// [`SetupError`]
+    pub fn build(self) -> Result<Arc<HttpClient>, SetupError> {
+        Ok(Arc::new(HttpClient {
+            airlock: self.airlock,
+            settings: self.settings,
+            tls: TlsConfigs::new(&self.extra_ca)?,
+            pool: Arc::default(),
+            rates: Rates::default(),
+            slots: CapsuleSlots::default(),
+        }))
+    }
+}

@@ -1,0 +1,11 @@
+//! The engine against real servers on this machine.
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot set up must fail")]
+
+mod bodies;
+mod common;
+mod faults;
+mod redirects;
+mod requests;
+mod safety;
+mod streams;
+mod uploads;
