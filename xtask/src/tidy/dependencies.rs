@@ -41,7 +41,7 @@ fn allowed(from: &str, to: &str) -> bool {
     }
     match from {
         "host-context" | "xtask" => false,
-        "host-io" | "event-bus" | "capsule-manifest" | "guest" => to == "host-context",
+        "host-io" | "event-bus" | "airlock" | "capsule-manifest" | "guest" => to == "host-context",
         "store-sled" => to == "host-context" || (is_domain(to) && !to.contains("-v")),
         // A later version builds on its own engine, and on what that may name.
         domain if is_domain(domain) => {
@@ -55,8 +55,13 @@ fn allowed(from: &str, to: &str) -> bool {
     }
 }
 
-/// `request-context` hands out `tcp-stream`, which is net's.
-const ONE_OFF: [(&str, &str); 2] = [("host-ipc", "event-bus"), ("host-request-context", "host-net")];
+/// Whoever dials asks the airlock; `request-context` hands out `tcp-stream`, which is net's.
+const ONE_OFF: [(&str, &str); 4] = [
+    ("host-ipc", "event-bus"),
+    ("host-http", "airlock"),
+    ("host-net", "airlock"),
+    ("host-request-context", "host-net"),
+];
 
 fn is_domain(name: &str) -> bool {
     name.starts_with("host-") && !["host-context", "host-io", "host-testkit"].contains(&name)
@@ -77,6 +82,8 @@ mod tests {
             ("astrid-host-kv", "astrid-host-context"),
             ("astrid-host-net", "astrid-host-io"),
             ("astrid-host-ipc", "astrid-event-bus"),
+            ("astrid-airlock", "astrid-host-context"),
+            ("astrid-host-net", "astrid-airlock"),
             ("astrid-host-request-context", "astrid-host-net"),
             ("astrid-host-http-v1-1", "astrid-host-http"),
             ("astrid-event-bus", "astrid-host-context"),
@@ -98,6 +105,8 @@ mod tests {
             ("astrid-host-kv", "astrid-event-bus"),
             ("astrid-host-http-v1-1", "astrid-host-net"),
             ("astrid-event-bus", "astrid-host-io"),
+            ("astrid-airlock", "astrid-host-io"),
+            ("astrid-host-kv", "astrid-airlock"),
             ("astrid-guest", "astrid-host-io"),
             ("astrid-capsule-manifest", "astrid-guest"),
             ("astrid-store-sled", "astrid-capsule"),
