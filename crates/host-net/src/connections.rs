@@ -1,9 +1,11 @@
 //! Every open stream of a kernel, so that it can be closed when the ground under it is gone.
 
 use std::collections::HashMap;
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 
+use astrid_airlock::{Airlock, Host};
 use astrid_host_context::{CapsuleId, Principal};
 use parking_lot::Mutex;
 
@@ -19,8 +21,8 @@ pub struct Facts {
     pub principal: Option<Principal>,
     /// Who was proven at the other end, for a local connection.
     pub identity: Option<Arc<PeerIdentity>>,
-    /// What `connect-tcp` was asked for, host and port, and the address that was dialled.
-    pub dialled: Option<(String, u16, std::net::SocketAddr)>,
+    /// What `connect-tcp` was asked for, and the address that was dialled.
+    pub dialled: Option<(Host, SocketAddr)>,
 }
 
 /// The open streams of all stores that share it. A clone is the same set.
@@ -53,6 +55,24 @@ impl Connections {
             core.revoke();
         }
         picked.len()
+    }
+
+    /// Closes what the airlock would not admit any more. Gives how many there were.
+    pub fn enforce(&self, airlock: &Airlock) -> usize {
+        self.close(|facts| match &facts.dialled {
+            Some((host, address)) => airlock.admits(&facts.capsule, host, *address).is_err(),
+            None => false,
+        })
+    }
+
+    /// Enforces the airlock's rules whenever they change, until the airlock is gone. A kernel runs one
+    /// such task, so that removing an entry closes what it admitted.
+    pub async fn follow(self, airlock: Weak<Airlock>) {
+        let Some(mut changed) = airlock.upgrade().map(|airlock| airlock.rules_changed()) else { return };
+        while changed.changed().await.is_ok() {
+            let Some(airlock) = airlock.upgrade() else { return };
+            self.enforce(&airlock);
+        }
     }
 
     /// Open streams.

@@ -20,8 +20,16 @@ pub(crate) use queue::{Client, Queue};
 /// closes the socket and removes its file.
 #[derive(Debug)]
 pub struct UnixEndpoint {
-    place: Place,
     queue: Arc<Queue>,
+    main: Site,
+    /// Further sockets whose clients join the same queue.
+    others: Vec<Site>,
+}
+
+/// One bound socket.
+#[derive(Debug)]
+struct Site {
+    place: Place,
     acceptor: AbortHandle,
 }
 
@@ -41,17 +49,25 @@ impl UnixEndpoint {
     /// # Errors
     /// As [`UnixEndpoint::bind`].
     pub fn bind_for(path: &Path, auth: Arc<SessionAuth>, user: u32) -> io::Result<Self> {
-        let (listener, place) = Place::bind(path)?;
-        let listener = tokio::net::UnixListener::from_std(listener)?;
         let queue = Arc::new(Queue::new());
-        let acceptor = Acceptor { listener, auth, queue: queue.clone(), user };
-        Ok(Self { place, queue, acceptor: tokio::spawn(acceptor.run()).abort_handle() })
+        let main = Site::bind(path, auth, queue.clone(), user)?;
+        Ok(Self { queue, main, others: Vec::new() })
     }
 
-    /// Where clients find it, the value of `ASTRID_SOCKET_PATH`.
+    /// Serves a further path too: the well-known one, for the capsule that owns it.
+    ///
+    /// # Errors
+    /// As [`UnixEndpoint::bind`].
+    pub fn also_at(mut self, path: &Path, auth: Arc<SessionAuth>) -> io::Result<Self> {
+        let user = rustix::process::geteuid().as_raw();
+        self.others.push(Site::bind(path, auth, self.queue.clone(), user)?);
+        Ok(self)
+    }
+
+    /// Where clients find it: the path bound first.
     #[must_use]
     pub fn path(&self) -> &Path {
-        self.place.path()
+        self.main.place.path()
     }
 
     pub(crate) fn queue(&self) -> &Arc<Queue> {
@@ -59,9 +75,23 @@ impl UnixEndpoint {
     }
 }
 
-impl Drop for UnixEndpoint {
+impl Site {
+    fn bind(path: &Path, auth: Arc<SessionAuth>, queue: Arc<Queue>, user: u32) -> io::Result<Self> {
+        let (listener, place) = Place::bind(path)?;
+        let listener = tokio::net::UnixListener::from_std(listener)?;
+        let acceptor = Acceptor { listener, auth, queue, user };
+        Ok(Self { place, acceptor: tokio::spawn(acceptor.run()).abort_handle() })
+    }
+}
+
+impl Drop for Site {
     fn drop(&mut self) {
         self.acceptor.abort();
+    }
+}
+
+impl Drop for UnixEndpoint {
+    fn drop(&mut self) {
         self.queue.close();
     }
 }

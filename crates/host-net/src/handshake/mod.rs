@@ -123,7 +123,11 @@ impl SessionAuth {
         let text = format!("astrid-principal-auth:v1:{principal}:{challenge}");
         let profile = self.keyring.profile(&principal).await.filter(|p| p.enabled && p.keypair);
         let key = profile.zip(answer.signature).and_then(|(profile, signature)| {
-            profile.keys.iter().filter_map(|key| DeviceKey::parse(key)).find(|key| key.signed(&text, &signature))
+            profile
+                .keys
+                .iter()
+                .filter_map(|key| DeviceKey::parse(key))
+                .find(|key| key.signed(&text, &signature))
         });
         match key {
             Some(key) if !principal.is_anonymous() => Ok(PeerIdentity {

@@ -70,10 +70,7 @@ pub(crate) async fn receive(stream: &mut (impl AsyncRead + Unpin)) -> io::Result
 }
 
 /// Sends one response.
-pub(crate) async fn send(
-    stream: &mut (impl AsyncWrite + Unpin),
-    response: &Response<'_>,
-) -> io::Result<()> {
+pub(crate) async fn send(stream: &mut (impl AsyncWrite + Unpin), response: &Response<'_>) -> io::Result<()> {
     let body = serde_json::to_vec(response).map_err(io::Error::other)?;
     let length = u32::try_from(body.len()).map_err(io::Error::other)?;
     let mut frame = length.to_be_bytes().to_vec();

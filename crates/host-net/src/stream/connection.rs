@@ -54,12 +54,7 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
-    pub(crate) fn open(
-        socket: Socket,
-        facts: Facts,
-        connections: &Connections,
-        shares: [Permit; 2],
-    ) -> Self {
+    pub(crate) fn open(socket: Socket, facts: Facts, connections: &Connections, shares: [Permit; 2]) -> Self {
         let core = Arc::new(Core::new(socket));
         Self {
             identity: facts.identity.clone(),

@@ -129,11 +129,7 @@ impl WriteSide {
     }
 
     /// Ready when a direct write may go to the socket: nothing is before it.
-    pub(crate) fn poll_idle(
-        &mut self,
-        socket: &Socket,
-        cx: &mut Context<'_>,
-    ) -> Poll<Result<(), WriteEnd>> {
+    pub(crate) fn poll_idle(&mut self, socket: &Socket, cx: &mut Context<'_>) -> Poll<Result<(), WriteEnd>> {
         if self.pump.is_some() && self.end.is_none() {
             self.waiters.keep(cx);
             return Poll::Pending;
