@@ -241,3 +241,49 @@ async fn an_unload_ends_a_framed_read_with_closed_and_a_retirement_with_a_denial
     let error = store.net().read(&stream).await.unwrap_err();
     assert_eq!(error.outcome(), Outcome::Denied("retired"));
 }
+
+// net case 50
+#[tokio::test]
+async fn eight_clients_get_every_frame_back_in_order_through_one_echo_loop() {
+    const FRAMES: usize = 2_000;
+    let mut store = store();
+    let (mut streams, mut clients, mut pollables) = (Vec::new(), Vec::new(), Vec::new());
+    for client in 0..8u8 {
+        let (stream, peer) = store.pair().await;
+        pollables.push(store.net().subscribe_readable(&stream).unwrap());
+        streams.push(stream);
+        let (mut from, mut to) = peer.into_split();
+        let payload = move |n: usize| {
+            let mut payload = vec![client; 1024];
+            payload[..8].copy_from_slice(&(n as u64).to_be_bytes());
+            payload
+        };
+        let sender = tokio::spawn(async move {
+            for n in 0..FRAMES {
+                tokio::io::AsyncWriteExt::write_all(&mut to, &frame(&payload(n))).await.unwrap();
+            }
+            to
+        });
+        clients.push(tokio::spawn(async move {
+            let mut got = vec![0; 1028];
+            for n in 0..FRAMES {
+                from.read_exact(&mut got).await.unwrap();
+                assert!(got == frame(&payload(n)), "client {client}, frame {n}");
+            }
+            sender.await.unwrap();
+        }));
+    }
+    let mut echoed = 0;
+    while echoed < 8 * FRAMES {
+        for ready in store.io().poll(&pollables).await.unwrap() {
+            let stream = &streams[ready as usize];
+            if let FrameRead::Data(frame) = store.net().read(stream).await.unwrap() {
+                store.net().write(stream, &frame).await.unwrap();
+                echoed += 1;
+            }
+        }
+    }
+    for client in clients {
+        client.await.unwrap();
+    }
+}

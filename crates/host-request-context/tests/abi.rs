@@ -1,6 +1,7 @@
 //! The frozen file against the linker.
 #![expect(clippy::unwrap_used, reason = "a test that cannot set up must fail")]
 
+#[expect(dead_code, reason = "linking needs the store's type alone")]
 mod common;
 
 use astrid_host_testkit::dummy_guest;

@@ -1,5 +1,4 @@
 //! A store with net and request-context and without a guest.
-#![expect(dead_code, reason = "each test file uses its part")]
 
 use std::sync::Arc;
 
