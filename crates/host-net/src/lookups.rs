@@ -11,9 +11,11 @@ use crate::Error;
 
 const WINDOW: Duration = Duration::from_secs(1);
 
+type Subjects<T> = HashMap<(Option<Principal>, CapsuleId), T>;
+
 /// Look-ups in the current second per subject; a subject that stopped asking is forgotten.
 #[derive(Debug, Default)]
-pub(crate) struct LookupRates(Mutex<HashMap<(Option<Principal>, CapsuleId), (Instant, u64)>>);
+pub(crate) struct LookupRates(Mutex<Subjects<(Instant, u64)>>);
 
 impl LookupRates {
     /// Counts one look-up.

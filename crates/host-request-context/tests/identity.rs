@@ -27,8 +27,8 @@ fn is_uuid_v4(text: &str) -> bool {
     let lower_hex = |part: &&str| part.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
     parts.iter().map(|part| part.len()).eq([8, 4, 4, 4, 12])
         && parts.iter().all(lower_hex)
-        && parts[2].starts_with('4')
-        && parts[3].starts_with(['8', '9', 'a', 'b'])
+        && text.chars().nth(14) == Some('4')
+        && text.chars().nth(19).is_some_and(|variant| "89ab".contains(variant))
 }
 
 // request-context case 1

@@ -146,10 +146,12 @@ impl NetCtxView<'_> {
             if !(1..=255).contains(&hops) {
                 return Err(Error::HopLimit);
             }
-            Ok(match tcp.is_v6()? {
-                true => tcp.options().set_unicast_hops_v6(hops)?,
-                false => tcp.options().set_ttl_v4(hops)?,
-            })
+            if tcp.is_v6()? {
+                tcp.options().set_unicast_hops_v6(hops)?;
+            } else {
+                tcp.options().set_ttl_v4(hops)?;
+            }
+            Ok(())
         })
     }
 

@@ -6,6 +6,7 @@ use std::net::Shutdown;
 use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Sender, channel};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -34,6 +35,8 @@ pub(crate) struct Core {
     pub(crate) settings: Mutex<Settings>,
     /// The host has closed the socket behind its handles.
     gone: AtomicBool,
+    /// Dropped after the socket, so that who lingers closes last.
+    lingering: Mutex<Option<Sender<()>>>,
 }
 
 impl Core {
@@ -44,6 +47,7 @@ impl Core {
             write: Mutex::default(),
             settings: Mutex::default(),
             gone: AtomicBool::new(false),
+            lingering: Mutex::default(),
         }
     }
 
@@ -126,10 +130,16 @@ impl Core {
         }
     }
 
-    /// A close that lingers waits in the kernel, so a second descriptor is closed where waiting is allowed.
+    /// The last close of a socket that lingers waits in the kernel, so a second descriptor is closed
+    /// after the first, where waiting is allowed.
     fn linger(&self) {
         let (Ok(runtime), Ok(second)) = (Handle::try_current(), self.socket_fd()) else { return };
-        runtime.spawn_blocking(move || drop(second));
+        let (socket_is_open, closed) = channel();
+        *self.lingering.lock() = Some(socket_is_open);
+        runtime.spawn_blocking(move || {
+            let _ = closed.recv();
+            drop(second);
+        });
     }
 
     fn socket_fd(&self) -> io::Result<std::os::fd::OwnedFd> {

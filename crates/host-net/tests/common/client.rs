@@ -1,4 +1,5 @@
 //! A local client, as those that exist speak.
+#![expect(clippy::indexing_slicing, reason = "a test that cannot set up must fail")]
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -11,9 +12,9 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 
 /// Knows alice by her key, carol who is disabled, and dave without the method.
-pub struct Keys;
+pub(crate) struct Keys;
 
-pub fn key_of(name: &str) -> SigningKey {
+pub(crate) fn key_of(name: &str) -> SigningKey {
     let mut seed = [0; 32];
     seed[..name.len()].copy_from_slice(name.as_bytes());
     SigningKey::from_bytes(&seed)
@@ -35,13 +36,13 @@ impl Keyring for Keys {
 }
 
 /// An endpoint in a directory of its own, and its token.
-pub struct Site {
-    pub dir: tempfile::TempDir,
-    pub endpoint: Arc<UnixEndpoint>,
-    pub token: String,
+pub(crate) struct Site {
+    pub(crate) dir: tempfile::TempDir,
+    pub(crate) endpoint: Arc<UnixEndpoint>,
+    pub(crate) token: String,
 }
 
-pub fn auth(dir: &Path) -> (Arc<SessionAuth>, String) {
+pub(crate) fn auth(dir: &Path) -> (Arc<SessionAuth>, String) {
     let token = SessionToken::generate().unwrap();
     let file = dir.join("system.token");
     token.write_to(&file).unwrap();
@@ -49,11 +50,11 @@ pub fn auth(dir: &Path) -> (Arc<SessionAuth>, String) {
     (Arc::new(SessionAuth::new(token, Arc::new(Keys), "test")), text)
 }
 
-pub fn site() -> Site {
+pub(crate) fn site() -> Site {
     site_for(None)
 }
 
-pub fn site_for(user: Option<u32>) -> Site {
+pub(crate) fn site_for(user: Option<u32>) -> Site {
     let dir = tempfile::tempdir().unwrap();
     let (auth, token) = auth(dir.path());
     let path = dir.path().join("c/fake.sock");
@@ -65,16 +66,16 @@ pub fn site_for(user: Option<u32>) -> Site {
 }
 
 impl Site {
-    pub fn path(&self) -> PathBuf {
+    pub(crate) fn path(&self) -> PathBuf {
         self.endpoint.path().to_owned()
     }
 
-    pub async fn dial(&self) -> Client {
+    pub(crate) async fn dial(&self) -> Client {
         Client(UnixStream::connect(self.path()).await.unwrap())
     }
 
     /// A client that says the token and claims nobody.
-    pub async fn client(&self) -> Client {
+    pub(crate) async fn client(&self) -> Client {
         let mut client = self.dial().await;
         let answer = client.ask(&self.hello(None)).await.unwrap();
         assert_eq!(answer["status"], "ok", "{answer}");
@@ -82,7 +83,7 @@ impl Site {
     }
 
     /// A client that proves to be `name`.
-    pub async fn proven(&self, name: &str) -> Client {
+    pub(crate) async fn proven(&self, name: &str) -> Client {
         let mut client = self.dial().await;
         let answer = self.prove(&mut client, name, name).await.unwrap();
         assert_eq!(answer["status"], "ok", "{answer}");
@@ -90,7 +91,7 @@ impl Site {
         client
     }
 
-    pub fn hello(&self, claimed: Option<&str>) -> Value {
+    pub(crate) fn hello(&self, claimed: Option<&str>) -> Value {
         json!({
             "token": self.token, "protocol_version": 1, "client_version": "0.1", "claimed_principal": claimed,
             "unknown": [1],
@@ -98,14 +99,14 @@ impl Site {
     }
 
     /// Claims `name` and signs with the key of `signer`; the final answer, if one came.
-    pub async fn prove(&self, client: &mut Client, name: &str, signer: &str) -> Option<Value> {
+    pub(crate) async fn prove(&self, client: &mut Client, name: &str, signer: &str) -> Option<Value> {
         let challenge = self.claim(client, name).await?;
         let text = format!("astrid-principal-auth:v1:{name}:{challenge}");
         let signature = hex::encode(key_of(signer).sign(text.as_bytes()).to_bytes());
         client.ask(&json!({"token": "", "protocol_version": 1, "signature": signature})).await
     }
 
-    pub async fn claim(&self, client: &mut Client, name: &str) -> Option<String> {
+    pub(crate) async fn claim(&self, client: &mut Client, name: &str) -> Option<String> {
         let answer = client.ask(&self.hello(Some(name))).await?;
         assert_eq!(answer["status"], "ok", "{answer}");
         let challenge = answer["challenge"].as_str().unwrap().to_owned();
@@ -114,10 +115,10 @@ impl Site {
     }
 }
 
-pub struct Client(pub UnixStream);
+pub(crate) struct Client(pub(crate) UnixStream);
 
 impl Client {
-    pub async fn send_raw(&mut self, body: &[u8]) {
+    pub(crate) async fn send_raw(&mut self, body: &[u8]) {
         let mut frame = u32::try_from(body.len()).unwrap().to_be_bytes().to_vec();
         frame.extend_from_slice(body);
         // A host that has heard enough may close before all is written.
@@ -125,19 +126,19 @@ impl Client {
     }
 
     /// The raw answer, `None` if the host closed instead.
-    pub async fn answer(&mut self) -> Option<Vec<u8>> {
+    pub(crate) async fn answer(&mut self) -> Option<Vec<u8>> {
         let length = self.0.read_u32().await.ok()?;
         let mut body = vec![0; length as usize];
         self.0.read_exact(&mut body).await.ok()?;
         Some(body)
     }
 
-    pub async fn ask(&mut self, message: &Value) -> Option<Value> {
+    pub(crate) async fn ask(&mut self, message: &Value) -> Option<Value> {
         self.send_raw(message.to_string().as_bytes()).await;
         Some(serde_json::from_slice(&self.answer().await?).unwrap())
     }
 
-    pub async fn is_closed(&mut self) -> bool {
+    pub(crate) async fn is_closed(&mut self) -> bool {
         self.0.read_u8().await.is_err()
     }
 }

@@ -9,7 +9,7 @@ use astrid_host_net::{NetCtx, NetCtxBuilder, NetCtxView, NetView};
 use astrid_host_request_context::{RequestContextCtx, RequestContextCtxView, RequestContextView};
 use astrid_host_testkit::FakeHost;
 
-pub struct Store {
+pub(crate) struct Store {
     host: FakeHost,
     net: NetCtx,
     io: IoCtx,
@@ -17,7 +17,7 @@ pub struct Store {
 }
 
 /// Loopback admitted, everything allowed.
-pub fn store(net: impl FnOnce(NetCtxBuilder) -> NetCtxBuilder) -> Store {
+pub(crate) fn store(net: impl FnOnce(NetCtxBuilder) -> NetCtxBuilder) -> Store {
     let mut rules = LocalEgress::new();
     rules.allow(&CapsuleId::parse("fake").unwrap(), "127.0.0.1:*").unwrap();
     let airlock = Arc::new(Airlock::builder().rules(rules).build());
