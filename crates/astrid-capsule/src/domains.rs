@@ -6,12 +6,16 @@ use astrid_capsule_manifest::{CapsuleManifest, EnvDefault, EnvKind};
 use astrid_event_bus::{Bus, Gate, Message};
 use astrid_host_context::{CallContext, CapsuleId, Principal};
 use astrid_host_io::IoCtx;
-use astrid_host_ipc::{ContextResolver, Handler, IpcCtx, RecvIdle};
+use astrid_host_ipc::{ContextResolver, Handler, InFlight, IpcCtx, RecvIdle};
 use astrid_host_kv::KvCtx;
+use astrid_host_net::NetCtx;
+use astrid_host_request_context::RequestContextCtx;
 use astrid_host_sys::SysCtx;
 use tokio::sync::watch;
 use uuid::Uuid;
 
+use crate::CapsuleError;
+use crate::net::{SOCKET_PATH_KEY, UplinkFrames};
 use crate::runtime::Inner;
 use crate::wasm::{Domains, Tokens};
 
@@ -31,6 +35,8 @@ pub(crate) struct DomainKit {
     handlers: Vec<Handler>,
     recv_idle: RecvIdle,
     contexts: Arc<Contexts>,
+    net: NetCtx,
+    is_uplink: bool,
 }
 
 impl DomainKit {
@@ -39,23 +45,26 @@ impl DomainKit {
         manifest: &CapsuleManifest,
         gate: &Gate,
         tokens: &Arc<Tokens>,
-    ) -> (Self, watch::Receiver<bool>) {
+    ) -> Result<(Self, watch::Receiver<bool>), CapsuleError> {
         let (ready, signalled) = watch::channel(false);
         let handlers = manifest.bindings.iter().map(|binding| Handler {
             action: binding.action.clone(),
             topic: binding.pattern.as_str().to_owned(),
             priority: binding.priority,
         });
+        let (net, socket) = runtime.net.open(manifest, &runtime.bus)?;
         let kit = Self {
-            sys: sys(runtime, manifest, ready),
+            sys: sys(runtime, manifest, ready, socket),
             kv: KvCtx::builder().store(runtime.store.clone()).build(),
             bus: runtime.bus.clone(),
             gate: gate.clone(),
             handlers: handlers.collect(),
             recv_idle: runtime.config.recv_idle,
             contexts: Arc::new(Contexts(tokens.clone())),
+            net,
+            is_uplink: manifest.capabilities.uplink,
         };
-        (kit, signalled)
+        Ok((kit, signalled))
     }
 
     /// The contexts of one store, whose own context between calls is `own`.
@@ -65,11 +74,31 @@ impl DomainKit {
             .handlers(self.handlers.clone())
             .recv_idle(self.recv_idle)
             .resolver(self.contexts.clone());
-        Domains { io: IoCtx::new(), sys: self.sys.for_new_store(), kv: self.kv.clone(), ipc: ipc.build() }
+        // What an uplink's store read last is evidence for what it publishes next, in that store alone.
+        let (ipc, net) = if self.is_uplink {
+            let frames = InFlight::new();
+            let net = self.net.observed(Arc::new(UplinkFrames(frames.clone())));
+            (ipc.evidence(Arc::new(frames)), net)
+        } else {
+            (ipc, self.net.clone())
+        };
+        Domains {
+            io: IoCtx::new(),
+            sys: self.sys.for_new_store(),
+            kv: self.kv.clone(),
+            ipc: ipc.build(),
+            net,
+            request_context: RequestContextCtx,
+        }
     }
 }
 
-fn sys(runtime: &Inner, manifest: &CapsuleManifest, ready: watch::Sender<bool>) -> SysCtx {
+fn sys(
+    runtime: &Inner,
+    manifest: &CapsuleManifest,
+    ready: watch::Sender<bool>,
+    socket: Option<String>,
+) -> SysCtx {
     let mut sys = SysCtx::builder()
         .capabilities(manifest.capabilities.held_names().into_iter().map(str::to_owned))
         .registry(runtime.registry.clone())
@@ -82,6 +111,9 @@ fn sys(runtime: &Inner, manifest: &CapsuleManifest, ready: watch::Sender<bool>) 
             // A key without a stored value and without a default reads as the empty string.
             (_, default) => sys.config(key, text(default.as_ref())),
         };
+    }
+    if let Some(path) = socket {
+        sys = sys.config(SOCKET_PATH_KEY, path);
     }
     sys.build()
 }

@@ -57,6 +57,12 @@ impl Home {
         self.root.join("log")
     }
 
+    /// Sockets and the session token of the running host.
+    #[must_use]
+    pub fn run(&self) -> PathBuf {
+        self.root.join("run")
+    }
+
     /// Compiled components.
     #[must_use]
     pub fn compile_cache(&self) -> PathBuf {

@@ -14,10 +14,8 @@ const GAPS: &[(&str, &str)] = &[
     ("http", "1.0.0"),
     ("http", "1.1.0"),
     ("identity", "1.0.0"),
-    ("net", "1.0.0"),
     ("process", "1.0.0"),
     ("process", "1.1.0"),
-    ("request-context", "1.0.0"),
     ("uplink", "1.0.0"),
 ];
 

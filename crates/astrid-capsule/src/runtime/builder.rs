@@ -14,6 +14,7 @@ use crate::cache::CompileCache;
 use crate::cpu::FuelBudget;
 use crate::dispatch::Dispatcher;
 use crate::engine::WasmHost;
+use crate::net::Network;
 use crate::{CapsuleError, Config, Home, Kernel};
 
 /// The principal that owns what this host runs unless the embedder names another (principals chapter §1).
@@ -75,7 +76,9 @@ impl RuntimeBuilder {
     /// name is not valid.
     pub async fn build(self) -> Result<Runtime, CapsuleError> {
         let started = tokio::task::spawn_blocking(move || self.start()).await;
-        Ok(Runtime(Arc::new(started.map_err(CapsuleError::host)??)))
+        let inner = Arc::new(started.map_err(CapsuleError::host)??);
+        inner.net.follow_rules();
+        Ok(Runtime(inner))
     }
 
     fn start(self) -> Result<Inner, CapsuleError> {
@@ -105,6 +108,7 @@ impl RuntimeBuilder {
             fuel: FuelBudget::new(config.fuel_per_second, config.fuel_per_invocation),
             memory: Arc::default(),
             registry: Arc::default(),
+            net: Network::start(&home)?,
             store: Arc::new(store),
             secrets: Arc::new(FileSecrets::new(home.state().join("secrets"))),
             logs,

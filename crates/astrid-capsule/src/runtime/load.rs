@@ -112,7 +112,7 @@ async fn engine(
     let started = Instant::now();
     let tokens = Arc::new(Tokens::new(Cancellation::new()));
     let policy = Arc::new(ManifestSecurityGate::new(manifest)?);
-    let (domains, ready) = DomainKit::new(runtime, manifest, gate, &tokens);
+    let (domains, ready) = DomainKit::new(runtime, manifest, gate, &tokens)?;
     let idle = CallContext::builder(identity.id.clone())
         .capsule_uuid(identity.uuid)
         .principal(identity.owner.clone())

@@ -8,8 +8,10 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use astrid_airlock::Airlock;
 use astrid_event_bus::{AccessPattern, Bus, Charset, Draft, Observer, Payload, Report, Topic};
 use astrid_host_context::{Attribution, HostServices, Principal, Provenance};
+use astrid_host_net::Connections;
 use astrid_host_sys::{LogRouter, SecretStore};
 use astrid_store_sled::SledStore;
 use wasmtime::component::Linker;
@@ -19,6 +21,7 @@ use crate::capsule::SharedCapsule;
 use crate::cpu::FuelBudget;
 use crate::dispatch::Dispatcher;
 use crate::engine::WasmHost;
+use crate::net::Network;
 use crate::wasm::{HostState, MemoryStats};
 use crate::{CapsuleError, Code, Config, Home};
 pub use builder::RuntimeBuilder;
@@ -47,6 +50,7 @@ pub(crate) struct Inner {
     pub(crate) logs: LogRouter,
     pub(crate) secrets: Arc<dyn SecretStore>,
     pub(crate) registry: Arc<Registry>,
+    pub(crate) net: Network,
 }
 
 impl Runtime {
@@ -94,6 +98,19 @@ impl Runtime {
     #[must_use]
     pub fn bus(&self) -> &Bus {
         &self.0.bus
+    }
+
+    /// Which addresses capsules reach. Its rules are the operator's to replace, also while capsules run;
+    /// what they admitted before and no longer do is closed.
+    #[must_use]
+    pub fn airlock(&self) -> &Arc<Airlock> {
+        &self.0.net.airlock
+    }
+
+    /// The capsules' open streams, for closing those of a principal or a key that was revoked.
+    #[must_use]
+    pub fn connections(&self) -> &Connections {
+        &self.0.net.connections
     }
 
     /// The principal that capsules belong to.

@@ -6,6 +6,8 @@ use astrid_host_context::{CallContext, CallSlot, HostContext, HostCx, HostServic
 use astrid_host_io::{IoCtx, IoCtxView, IoView};
 use astrid_host_ipc::{IpcCtx, IpcCtxView, IpcView};
 use astrid_host_kv::{KvCtx, KvCtxView, KvView};
+use astrid_host_net::{NetCtx, NetCtxView, NetView};
+use astrid_host_request_context::{RequestContextCtx, RequestContextCtxView, RequestContextView};
 use astrid_host_sys::{SysCtx, SysCtxView, SysView};
 use wasmtime::component::ResourceTable;
 
@@ -19,6 +21,8 @@ pub(crate) struct Domains {
     pub(crate) sys: SysCtx,
     pub(crate) kv: KvCtx,
     pub(crate) ipc: IpcCtx,
+    pub(crate) net: NetCtx,
+    pub(crate) request_context: RequestContextCtx,
 }
 
 /// What host functions of one store reach.
@@ -87,4 +91,6 @@ view! {
     SysView sys SysCtxView;
     KvView kv KvCtxView;
     IpcView ipc IpcCtxView;
+    NetView net NetCtxView;
+    RequestContextView request_context RequestContextCtxView;
 }
