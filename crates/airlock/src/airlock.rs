@@ -138,6 +138,32 @@ impl Airlock {
         }
         Vetted::new(admitted).ok_or(blocked)
     }
+
+    /// Resolves `host` once and gives the addresses that may be reached, in the resolver's order and
+    /// without repeats, for whoever only asks. Empty if all of them are kept out. The caller limits
+    /// the time.
+    ///
+    /// # Errors
+    /// [`Unresolvable`].
+    pub async fn lookup(
+        &self,
+        capsule: &CapsuleId,
+        host: &Host,
+        port: u16,
+    ) -> Result<Vec<IpAddr>, Unresolvable> {
+        let found = match host {
+            Host::Literal(ip) => vec![*ip],
+            Host::Name(name) => self.resolver.resolve(name).await?,
+        };
+        let mut permitted = Vec::new();
+        for ip in found.into_iter().map(|ip| ip.to_canonical()) {
+            let address = SocketAddr::new(ip, port);
+            if !permitted.contains(&ip) && self.admits(capsule, host, address).is_ok() {
+                permitted.push(ip);
+            }
+        }
+        Ok(permitted)
+    }
 }
 
 impl fmt::Debug for Airlock {

@@ -8,14 +8,18 @@ use astrid_host_context::{CallContext, CapsuleId, Principal};
 use astrid_host_fs::FsCtx;
 use astrid_host_http::HttpCtx;
 use astrid_host_io::IoCtx;
-use astrid_host_ipc::{Handler, IpcCtx, RecvIdle, ReservedTopics};
+use astrid_host_ipc::{Handler, InFlight, IpcCtx, RecvIdle, ReservedTopics};
 use astrid_host_kv::KvCtx;
+use astrid_host_net::NetCtx;
+use astrid_host_request_context::RequestContextCtx;
 use astrid_host_sys::SysCtx;
 use astrid_principals::{Principals, Tokens};
 use tokio::sync::watch;
 use uuid::Uuid;
 
+use crate::CapsuleError;
 use crate::header_secrets::HeaderSecrets;
+use crate::net::{SOCKET_PATH_KEY, UplinkFrames};
 use crate::principal::{Contexts, FileOverlay};
 use crate::runtime::Inner;
 use crate::wasm::Domains;
@@ -42,6 +46,8 @@ pub(crate) struct DomainKit {
     principals: Arc<Principals>,
     /// A snapshot of the load: a capsule keeps what it was loaded with until it is loaded again.
     reads_all_audit: bool,
+    net: NetCtx,
+    is_uplink: bool,
 }
 
 impl DomainKit {
@@ -50,16 +56,17 @@ impl DomainKit {
         manifest: &CapsuleManifest,
         gate: &Gate,
         tokens: &Arc<Tokens>,
-    ) -> (Self, watch::Receiver<bool>) {
+    ) -> Result<(Self, watch::Receiver<bool>), CapsuleError> {
         let (ready, signalled) = watch::channel(false);
         let handlers = manifest.bindings.iter().map(|binding| Handler {
             action: binding.action.clone(),
             topic: binding.pattern.as_str().to_owned(),
             priority: binding.priority,
         });
+        let (net, socket) = runtime.net.open(manifest, &runtime.bus)?;
         let kit = Self {
             fs: FsCtx::builder().mounts(runtime.mounts.clone()).build(),
-            sys: sys(runtime, manifest, ready),
+            sys: sys(runtime, manifest, ready, socket),
             kv: KvCtx::builder().store(runtime.store.clone()).build(),
             http: HttpCtx::builder(runtime.http.clone())
                 .secrets(Arc::new(HeaderSecrets::new(runtime.secrets.clone(), manifest)))
@@ -72,8 +79,10 @@ impl DomainKit {
             tokens: tokens.clone(),
             principals: runtime.principals.clone(),
             reads_all_audit: runtime.principals.holds(&runtime.owner, "audit:read_all"),
+            net,
+            is_uplink: manifest.capabilities.uplink,
         };
-        (kit, signalled)
+        Ok((kit, signalled))
     }
 
     /// The contexts of one store, whose own context between calls is `own`.
@@ -85,6 +94,14 @@ impl DomainKit {
             .reserved(self.reserved.clone())
             .reads_all_audit(self.reads_all_audit)
             .resolver(Arc::new(Contexts::new(self.tokens.clone(), self.principals.clone())));
+        // What an uplink's store read last is evidence for what it publishes next, in that store alone.
+        let (ipc, net) = if self.is_uplink {
+            let frames = InFlight::new();
+            let net = self.net.observed(Arc::new(UplinkFrames(frames.clone())));
+            (ipc.evidence(Arc::new(frames)), net)
+        } else {
+            (ipc, self.net.clone())
+        };
         Domains {
             fs: self.fs.clone(),
             io: IoCtx::new(),
@@ -92,11 +109,18 @@ impl DomainKit {
             kv: self.kv.clone(),
             ipc: ipc.build(),
             http: self.http.clone(),
+            net,
+            request_context: RequestContextCtx,
         }
     }
 }
 
-fn sys(runtime: &Inner, manifest: &CapsuleManifest, ready: watch::Sender<bool>) -> SysCtx {
+fn sys(
+    runtime: &Inner,
+    manifest: &CapsuleManifest,
+    ready: watch::Sender<bool>,
+    socket: Option<String>,
+) -> SysCtx {
     let mut sys = SysCtx::builder()
         .capabilities(manifest.capabilities.held_names().into_iter().map(str::to_owned))
         .registry(runtime.registry.clone())
@@ -110,6 +134,9 @@ fn sys(runtime: &Inner, manifest: &CapsuleManifest, ready: watch::Sender<bool>) 
             // A key without a stored value and without a default reads as the empty string.
             (_, default) => sys.config(key, text(default.as_ref())),
         };
+    }
+    if let Some(path) = socket {
+        sys = sys.config(SOCKET_PATH_KEY, path);
     }
     sys.build()
 }

@@ -56,12 +56,6 @@ impl Home {
         &self.root
     }
 
-    /// Sockets of running hosts.
-    #[must_use]
-    pub fn run(&self) -> PathBuf {
-        self.root.join("run")
-    }
-
     /// Databases.
     #[must_use]
     pub fn state(&self) -> PathBuf {
@@ -78,6 +72,12 @@ impl Home {
     #[must_use]
     pub fn log(&self) -> PathBuf {
         self.root.join("log")
+    }
+
+    /// Sockets and the session token of the running host.
+    #[must_use]
+    pub fn run(&self) -> PathBuf {
+        self.root.join("run")
     }
 
     /// Compiled components.

@@ -61,6 +61,8 @@ mod home;
 #[cfg(feature = "runtime")]
 mod load;
 #[cfg(feature = "runtime")]
+mod net;
+#[cfg(feature = "runtime")]
 mod pool;
 #[cfg(feature = "runtime")]
 mod principal;

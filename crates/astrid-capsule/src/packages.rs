@@ -26,5 +26,7 @@ packages! {
     ("io", "1.0.0", astrid_host_io::add_to_linker, astrid_host_io::IoView),
     ("ipc", "1.0.0", astrid_host_ipc::add_to_linker, astrid_host_ipc::IpcView),
     ("kv", "1.0.0", astrid_host_kv::add_to_linker, astrid_host_kv::KvView),
+    ("net", "1.0.0", astrid_host_net::add_to_linker, astrid_host_net::NetView),
+    ("request-context", "1.0.0", astrid_host_request_context::add_to_linker, astrid_host_request_context::RequestContextView),
     ("sys", "1.0.0", astrid_host_sys::add_to_linker, astrid_host_sys::SysView),
 }

@@ -11,10 +11,8 @@ const GAPS: &[(&str, &str)] = &[
     ("approval", "1.0.0"),
     ("elicit", "1.0.0"),
     ("identity", "1.0.0"),
-    ("net", "1.0.0"),
     ("process", "1.0.0"),
     ("process", "1.1.0"),
-    ("request-context", "1.0.0"),
     ("uplink", "1.0.0"),
 ];
 

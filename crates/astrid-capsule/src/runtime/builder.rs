@@ -22,6 +22,7 @@ use super::{Inner, Runtime};
 use super::{mounts, network};
 use crate::cache::CompileCache;
 use crate::engine::WasmHost;
+use crate::net::Network;
 use crate::principal::{ByProfile, Queues};
 use crate::{CapsuleError, Config, Exempt, Home, Kernel};
 
@@ -111,6 +112,7 @@ impl RuntimeBuilder {
         let inner = Arc::new(started.map_err(CapsuleError::host)??);
         jobs::serve(&inner)?;
         tokio::spawn(crate::principal::sweep(Arc::downgrade(&inner.principals)));
+        inner.net.follow_rules();
         Ok(Runtime(inner))
     }
 
@@ -172,7 +174,7 @@ impl RuntimeBuilder {
             store,
             secrets: Arc::new(FileSecrets::new(home.state().join("secrets"))),
             http: network::http_client(&airlock, &config)?,
-            airlock,
+            net: Network::start(&home, airlock)?,
             logs,
             dispatcher,
             linker,

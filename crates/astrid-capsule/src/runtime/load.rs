@@ -190,7 +190,7 @@ async fn engine(
 
     let started = Instant::now();
     let tokens = Tokens::new(Cancellation::new(), runtime.principals.revocations.clone());
-    let (domains, ready) = DomainKit::new(runtime, manifest, gate, &tokens);
+    let (domains, ready) = DomainKit::new(runtime, manifest, gate, &tokens)?;
     let idle = CallContext::builder(identity.id.clone())
         .capsule_uuid(identity.uuid)
         .principal(identity.owner.clone())

@@ -31,6 +31,7 @@ use astrid_host_context::{Attribution, HostServices, Principal, Provenance};
 use astrid_host_fs::Mounts;
 use astrid_host_http::HttpClient;
 use astrid_host_ipc::ReservedTopics;
+use astrid_host_net::Connections;
 use astrid_host_sys::{LogRouter, SecretStore};
 use astrid_principals::Principals;
 use astrid_security_gate::Roots;
@@ -42,6 +43,7 @@ use wasmtime::component::Linker;
 use crate::cache::CompileCache;
 use crate::capsule::SharedCapsule;
 use crate::engine::WasmHost;
+use crate::net::Network;
 use crate::principal::Queues;
 use crate::wasm::{HostState, MemoryStats};
 use crate::{CapsuleError, Config, Exempt, Home};
@@ -78,9 +80,9 @@ pub(crate) struct Inner {
     pub(crate) mounts: Arc<dyn Mounts>,
     pub(crate) logs: LogRouter,
     pub(crate) secrets: Arc<dyn SecretStore>,
-    pub(crate) airlock: Arc<Airlock>,
     pub(crate) http: Arc<HttpClient>,
     pub(crate) registry: Arc<Registry>,
+    pub(crate) net: Network,
     pub(crate) cron: CronService,
     pub(crate) reserved: Arc<ReservedTopics>,
     pub(crate) exempt: Arc<dyn Exempt>,
@@ -149,6 +151,19 @@ impl Runtime {
     #[must_use]
     pub fn home(&self) -> &Home {
         &self.0.home
+    }
+
+    /// Which addresses capsules reach. Its rules are the operator's to replace, also while capsules run;
+    /// what they admitted before and no longer do is closed.
+    #[must_use]
+    pub fn airlock(&self) -> &Arc<Airlock> {
+        &self.0.net.airlock
+    }
+
+    /// The capsules' open streams, for closing those of a principal or a key that was revoked.
+    #[must_use]
+    pub fn connections(&self) -> &Connections {
+        &self.0.net.connections
     }
 
     /// The principal that capsules belong to.

@@ -8,6 +8,8 @@ use astrid_host_http::{HttpCtx, HttpCtxView, HttpView};
 use astrid_host_io::{IoCtx, IoCtxView, IoView};
 use astrid_host_ipc::{IpcCtx, IpcCtxView, IpcView};
 use astrid_host_kv::{KvCtx, KvCtxView, KvView};
+use astrid_host_net::{NetCtx, NetCtxView, NetView};
+use astrid_host_request_context::{RequestContextCtx, RequestContextCtxView, RequestContextView};
 use astrid_host_sys::{SysCtx, SysCtxView, SysView};
 use wasmtime::component::ResourceTable;
 
@@ -23,6 +25,8 @@ pub(crate) struct Domains {
     pub(crate) kv: KvCtx,
     pub(crate) ipc: IpcCtx,
     pub(crate) http: HttpCtx,
+    pub(crate) net: NetCtx,
+    pub(crate) request_context: RequestContextCtx,
 }
 
 /// What host functions of one store reach.
@@ -93,4 +97,6 @@ view! {
     KvView kv KvCtxView;
     IpcView ipc IpcCtxView;
     HttpView http HttpCtxView;
+    NetView net NetCtxView;
+    RequestContextView request_context RequestContextCtxView;
 }

@@ -1,0 +1,108 @@
+//! Every open stream of a kernel, so that it can be closed when the ground under it is gone.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
+
+use astrid_airlock::{Airlock, Host};
+use astrid_host_context::{CapsuleId, Principal};
+use parking_lot::Mutex;
+
+use crate::peer::PeerIdentity;
+use crate::stream::core::Core;
+
+/// What is known about an open stream.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Facts {
+    /// The capsule that holds it.
+    pub capsule: CapsuleId,
+    /// The principal it is charged to.
+    pub principal: Option<Principal>,
+    /// Who was proven at the other end, for a local connection.
+    pub identity: Option<Arc<PeerIdentity>>,
+    /// What `connect-tcp` was asked for, and the address that was dialled.
+    pub dialled: Option<(Host, SocketAddr)>,
+}
+
+/// The open streams of all stores that share it. A clone is the same set.
+#[derive(Debug, Clone, Default)]
+pub struct Connections(Arc<Shared>);
+
+#[derive(Debug, Default)]
+struct Shared {
+    next: AtomicU64,
+    open: Mutex<HashMap<u64, (Weak<Core>, Facts)>>,
+}
+
+impl Connections {
+    /// No streams.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Closes every stream that `unwanted` picks: its waits end, its peer sees the end, and its handle
+    /// is invalid from then on. For a principal that was retired, a key that was revoked, or an
+    /// operator's entry that was removed. Gives how many there were.
+    pub fn close(&self, unwanted: impl Fn(&Facts) -> bool) -> usize {
+        let picked: Vec<_> = {
+            let open = self.0.open.lock();
+            let picked = open.values().filter(|(_, facts)| unwanted(facts));
+            picked.filter_map(|(core, _)| core.upgrade()).collect()
+        };
+        for core in &picked {
+            core.revoke();
+        }
+        picked.len()
+    }
+
+    /// Closes what the airlock would not admit any more. Gives how many there were.
+    pub fn enforce(&self, airlock: &Airlock) -> usize {
+        self.close(|facts| match &facts.dialled {
+            Some((host, address)) => airlock.admits(&facts.capsule, host, *address).is_err(),
+            None => false,
+        })
+    }
+
+    /// Enforces the airlock's rules whenever they change, until the airlock is gone. A kernel runs one
+    /// such task, so that removing an entry closes what it admitted.
+    pub async fn follow(self, airlock: Weak<Airlock>) {
+        let Some(mut changed) = airlock.upgrade().map(|airlock| airlock.rules_changed()) else { return };
+        while changed.changed().await.is_ok() {
+            let Some(airlock) = airlock.upgrade() else { return };
+            self.enforce(&airlock);
+        }
+    }
+
+    /// Open streams.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.0.open.lock().len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    pub(crate) fn register(&self, core: &Arc<Core>, facts: Facts) -> Registration {
+        let number = self.0.next.fetch_add(1, Ordering::Relaxed);
+        self.0.open.lock().insert(number, (Arc::downgrade(core), facts));
+        Registration { shared: self.0.clone(), number }
+    }
+}
+
+/// A stream's place in the set.
+#[derive(Debug)]
+pub(crate) struct Registration {
+    shared: Arc<Shared>,
+    number: u64,
+}
+
+impl Drop for Registration {
+    fn drop(&mut self) {
+        self.shared.open.lock().remove(&self.number);
+    }
+}
