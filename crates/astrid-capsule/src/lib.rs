@@ -37,6 +37,8 @@ mod composite;
 #[cfg(feature = "runtime")]
 mod config;
 #[cfg(feature = "runtime")]
+mod config_file;
+#[cfg(feature = "runtime")]
 mod cpu;
 #[cfg(feature = "runtime")]
 mod dispatch;
@@ -67,6 +69,7 @@ pub use {
     cache::Origin,
     capsule::{BoxFuture, Capsule, HandlerResult, Invoker, Readiness, SharedCapsule, State},
     config::{Allocation, Config},
+    config_file::ConfigError,
     engine::WasmHost,
     error::{CapsuleError, Code},
     home::Home,

@@ -42,7 +42,7 @@ fn allowed(from: &str, to: &str) -> bool {
     match from {
         "host-context" | "xtask" => false,
         "host-io" | "event-bus" | "capsule-manifest" | "guest" => to == "host-context",
-        "store-sled" => to == "host-context" || (is_domain(to) && !to.contains("-v")),
+        "store-redb" => to == "host-context" || (is_domain(to) && !to.contains("-v")),
         // A later version builds on its own engine, and on what that may name.
         domain if is_domain(domain) => {
             let engine = domain.rsplit_once("-v").map_or(domain, |(engine, _)| engine);
@@ -80,7 +80,7 @@ mod tests {
             ("astrid-host-request-context", "astrid-host-net"),
             ("astrid-host-http-v1-1", "astrid-host-http"),
             ("astrid-event-bus", "astrid-host-context"),
-            ("astrid-store-sled", "astrid-host-kv"),
+            ("astrid-store-redb", "astrid-host-kv"),
             ("astrid-host-testkit", "astrid-host-kv"),
             ("astrid-capsule", "astrid-capsule-manifest"),
             ("capsule-cli", "astrid-capsule"),
@@ -100,8 +100,8 @@ mod tests {
             ("astrid-event-bus", "astrid-host-io"),
             ("astrid-guest", "astrid-host-io"),
             ("astrid-capsule-manifest", "astrid-guest"),
-            ("astrid-store-sled", "astrid-capsule"),
-            ("astrid-store-sled", "astrid-host-io"),
+            ("astrid-store-redb", "astrid-capsule"),
+            ("astrid-store-redb", "astrid-host-io"),
             ("astrid-capsule", "capsule-cli"),
             ("astrid-host-kv", "astrid-host-testkit"),
             ("capsule-cli", "astrid-host-testkit"),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use astrid_event_bus::Bus;
 use astrid_host_context::{AuditSink, Budgets, DenyAll, HostServices, JsonLines, Principal};
 use astrid_host_sys::{FileSecrets, LogRouter, LogSettings};
-use astrid_store_sled::{Options as StoreOptions, SledStore};
+use astrid_store_redb::{Options as StoreOptions, RedbStore};
 use wasmtime::component::Linker;
 
 use super::{Inner, Runtime};
@@ -28,7 +28,8 @@ pub struct RuntimeBuilder {
     home: Option<PathBuf>,
     workspace: Option<PathBuf>,
     owner: Option<String>,
-    config: Config,
+    config: Option<Config>,
+    allow_unverified: bool,
     audit: Option<Arc<dyn AuditSink>>,
 }
 
@@ -54,10 +55,18 @@ impl RuntimeBuilder {
         self
     }
 
-    /// Limits and choices.
+    /// Limits and choices. Default: what `etc/config.toml` below the home says ([`Config::from_file`]).
     #[must_use]
     pub fn config(mut self, config: Config) -> Self {
-        self.config = config;
+        self.config = Some(config);
+        self
+    }
+
+    /// Also loads components that carry no recorded hash, whatever the configuration says. For
+    /// development only.
+    #[must_use]
+    pub fn allow_unverified(mut self, allow: bool) -> Self {
+        self.allow_unverified |= allow;
         self
     }
 
@@ -71,21 +80,26 @@ impl RuntimeBuilder {
     /// Opens home and store and starts the engine.
     ///
     /// # Errors
-    /// The home cannot be written, the store is locked by another process or damaged, or the owner's
-    /// name is not valid.
+    /// The home cannot be written, its configuration is wrong, the store is locked by another process or
+    /// damaged, or the owner's name is not valid.
     pub async fn build(self) -> Result<Runtime, CapsuleError> {
         let started = tokio::task::spawn_blocking(move || self.start()).await;
         Ok(Runtime(Arc::new(started.map_err(CapsuleError::host)??)))
     }
 
     fn start(self) -> Result<Inner, CapsuleError> {
-        let Self { home, workspace, owner, config, audit } = self;
+        let Self { home, workspace, owner, config, allow_unverified, audit } = self;
         let owner = owner.as_deref().unwrap_or(DEFAULT_OWNER);
         let owner = Principal::parse(owner).map_err(CapsuleError::host)?;
         check_workspace(workspace.as_deref().unwrap_or(Path::new(".")))?;
         let home = Home::open(&home.map_or_else(default_home, Ok)?)?;
+        let mut config = match config {
+            Some(config) => config,
+            None => Config::from_file(&home.etc().join("config.toml")).map_err(CapsuleError::host)?,
+        };
+        config.allow_unverified |= allow_unverified;
         let store =
-            SledStore::open(home.state().join("kv"), &StoreOptions::default()).map_err(CapsuleError::host)?;
+            RedbStore::open(home.state().join("kv"), &StoreOptions::default()).map_err(CapsuleError::host)?;
         let logs = LogRouter::open(home.root(), LogSettings::default()).map_err(CapsuleError::host)?;
         // The owner is the one principal that is known before anybody registers.
         logs.register(&owner).map_err(CapsuleError::host)?;

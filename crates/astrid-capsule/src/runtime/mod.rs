@@ -11,7 +11,7 @@ use std::time::Duration;
 use astrid_event_bus::{AccessPattern, Bus, Charset, Draft, Observer, Payload, Report, Topic};
 use astrid_host_context::{Attribution, HostServices, Principal, Provenance};
 use astrid_host_sys::{LogRouter, SecretStore};
-use astrid_store_sled::SledStore;
+use astrid_store_redb::RedbStore;
 use wasmtime::component::Linker;
 
 use crate::cache::CompileCache;
@@ -38,7 +38,7 @@ pub(crate) struct Inner {
     pub(crate) host: WasmHost,
     pub(crate) linker: Linker<HostState>,
     pub(crate) cache: CompileCache,
-    pub(crate) store: Arc<SledStore>,
+    pub(crate) store: Arc<RedbStore>,
     pub(crate) bus: Bus,
     pub(crate) dispatcher: Arc<Dispatcher>,
     pub(crate) services: HostServices,
@@ -50,6 +50,12 @@ pub(crate) struct Inner {
 }
 
 impl Runtime {
+    /// The limits and choices in force.
+    #[must_use]
+    pub fn config(&self) -> &Config {
+        &self.0.config
+    }
+
     /// Starts a runtime's settings: home `~/.astrid`, workspace the current directory.
     #[must_use]
     pub fn builder() -> RuntimeBuilder {

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use astrid_capsule::{Capsule, Config, Origin, Readiness, Runtime, State, Timings};
+use astrid_capsule::{Capsule, Origin, Readiness, Runtime, State, Timings};
 
 use crate::commands::run::Args;
 use crate::error::CliError;
@@ -21,8 +21,8 @@ pub(crate) async fn start(args: &Args) -> Result<Runtime, CliError> {
             built.map_err(CliError::new)??;
         }
     }
-    let config = Config { allow_unverified: args.dev, ..Config::default() };
-    let mut builder = Runtime::builder().workspace(&args.workspace).owner(&args.principal).config(config);
+    let builder = Runtime::builder().workspace(&args.workspace).owner(&args.principal);
+    let mut builder = builder.allow_unverified(args.dev);
     if let Some(home) = &args.home {
         builder = builder.home(home);
     }
@@ -33,7 +33,7 @@ pub(crate) async fn start(args: &Args) -> Result<Runtime, CliError> {
 pub(crate) async fn capsules(args: &Args, runtime: &Runtime) -> Result<(), CliError> {
     for dir in &args.dirs {
         let capsule = load(runtime, dir).await?;
-        let timeout = Config::default().ready_timeout;
+        let timeout = runtime.config().ready_timeout;
         let readiness = capsule.wait_ready(timeout).await;
         report(&*capsule, readiness, timeout)?;
         if args.timings {
