@@ -52,6 +52,7 @@
 //! | a page is checked only when the database is walked, never when it is read | `blocks/` keeps a checksum with every 4 KiB, checks each read and flips a single bit back |
 //! | after a crash the whole database is walked, unless each commit saves the allocator's state (`quick_repair`), and then a commit syncs twice | `quick_repair`, and `blocks/` makes one sync of the two: the head of a commit lists the checksums of all its blocks, and counts only when they all arrived |
 //! | no page of the last durable commit is overwritten before the next one is durable | the head before stays usable; one commit, one head, never two redb commits on one |
+//! | its debug assertions walk the database at every opening | off in this workspace's dev profile: such a walk meets damage in one value and refuses to open |
 //! | an error of the file closes the database until it is reopened | so do ours; damage inside a large value is passed on instead, and found by the value's own BLAKE3 |
 //! | a leaf page grows to a power of two | chunks of 31.5 KiB fill a page of 32 KiB; values up to 3 KiB lie in their key's page |
 //! | the file shrinks at its end only | plan for two to three times the data; export and import to shrink |
