@@ -1,5 +1,5 @@
 //! What the runtime costs, each figure beside the floor measured in the same run:
-//! a no-op handler against a bare wasmtime call of the same export, a start from the compile cache
+//! a no-op handler against bare wasmtime calls of the same export, a start from the compile cache
 //! against a cold one, and the memory of many instances.
 #![expect(
     clippy::unwrap_used,
@@ -10,9 +10,9 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use astrid_capsule::{Config, Invoker, Runtime, SearchPath};
+use astrid_capsule::{Config, Invoker, Runtime, SearchPath, WasmHost};
 use wasmtime::component::{Component, Linker, TypedFunc};
-use wasmtime::{Engine, Store};
+use wasmtime::{Engine, Store, UpdateDeadline};
 
 /// Calls per sample; samples are taken in turns, so that a busy machine slows both sides alike.
 const CALLS: u32 = 2_000;
@@ -113,10 +113,11 @@ async fn handler(place: &Path, dir: &Path, guest: &[u8]) {
     let runtime = runtime(place, config).await;
     let capsule = runtime.load(dir).await.unwrap();
     let invoker = Invoker::verified("alice".parse().unwrap());
-    let mut bare = Bare::new(guest).await;
-    let (mut floor, mut ours) = (Vec::new(), Vec::new());
+    let (mut bare, mut limited) = (Bare::new(guest).await, Bare::limited(guest).await);
+    let (mut floor, mut stopped, mut ours) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..SAMPLES {
         floor.push(bare.sample().await);
+        stopped.push(limited.sample().await);
         let begin = Instant::now();
         for _ in 0..CALLS {
             let called = capsule.invoke_interceptor("noop", "{}".into(), Some(invoker.clone()));
@@ -124,42 +125,72 @@ async fn handler(place: &Path, dir: &Path, guest: &[u8]) {
         }
         ours.push(begin.elapsed() / CALLS);
     }
-    let (floor, ours) = (median(floor), median(ours));
+    let (floor, stopped, ours) = (median(floor), median(stopped), median(ours));
+    let times = |floor: Duration| ours.as_secs_f64() / floor.as_secs_f64();
     println!("no-op handler");
     println!("  bare wasmtime call     {:>9} ns", floor.as_nanos());
+    println!("  the same, stoppable    {:>9} ns", stopped.as_nanos());
     println!(
-        "  invoke_interceptor     {:>9} ns   ratio {:.2}",
+        "  invoke_interceptor     {:>9} ns   ratio {:.2} to the first, {:.2} to the second",
         ours.as_nanos(),
-        ours.as_secs_f64() / floor.as_secs_f64()
+        times(floor),
+        times(stopped)
     );
     runtime.shutdown().await;
 }
 
-/// The same export called through wasmtime alone, with the same engine settings that change code.
+/// The same export called through wasmtime alone.
 struct Bare {
-    store: Store<()>,
+    store: Store<Hooks>,
     hook: TypedFunc<(&'static str, &'static [u8]), (astrid_guest::CapsuleResult,)>,
+    /// What has to be set before each call, so that it can be stopped by fuel and by the clock.
+    limited: bool,
 }
 
+/// How often the guest was entered or left.
+type Hooks = u64;
+
 impl Bare {
+    /// With the settings that change code, and nothing else.
     async fn new(guest: &[u8]) -> Self {
         let mut config = wasmtime::Config::new();
         config.consume_fuel(true).epoch_interruption(true);
-        let engine = Engine::new(&config).unwrap();
-        let component = Component::new(&engine, guest).unwrap();
-        let mut linker = Linker::new(&engine);
+        Self::on(&Engine::new(&config).unwrap(), guest, false).await
+    }
+
+    /// On the runtime's own engine, with what any host needs that can stop its guests: fuel and epoch
+    /// set anew for each call, yields by fuel, and a hook at each crossing.
+    async fn limited(guest: &[u8]) -> Self {
+        Self::on(WasmHost::new(&Config::default()).unwrap().engine(), guest, true).await
+    }
+
+    async fn on(engine: &Engine, guest: &[u8], limited: bool) -> Self {
+        let component = Component::new(engine, guest).unwrap();
+        let mut linker = Linker::new(engine);
         linker.define_unknown_imports_as_traps(&component).unwrap();
-        let mut store = Store::new(&engine, ());
+        let mut store = Store::new(engine, 0);
         store.set_fuel(u64::MAX).unwrap();
         store.set_epoch_deadline(u64::MAX / 2);
+        if limited {
+            store.epoch_deadline_callback(|_| Ok(UpdateDeadline::Continue(1)));
+            store.call_hook(|mut store, _| {
+                *store.data_mut() += 1;
+                Ok(())
+            });
+        }
         let instance = linker.instantiate_async(&mut store, &component).await.unwrap();
         let hook = instance.get_typed_func(&mut store, "astrid-hook-trigger").unwrap();
-        Self { store, hook }
+        Self { store, hook, limited }
     }
 
     async fn sample(&mut self) -> Duration {
         let begin = Instant::now();
         for _ in 0..CALLS {
+            if self.limited {
+                self.store.set_epoch_deadline(1);
+                self.store.set_fuel(10_000_000_000).unwrap();
+                self.store.fuel_async_yield_interval(Some(10_000_000)).unwrap();
+            }
             std::hint::black_box(self.hook.call_async(&mut self.store, ("noop", b"{}")).await.unwrap());
         }
         begin.elapsed() / CALLS

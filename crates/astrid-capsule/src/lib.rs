@@ -41,6 +41,8 @@ mod composite;
 #[cfg(feature = "runtime")]
 mod config;
 #[cfg(feature = "runtime")]
+mod config_file;
+#[cfg(feature = "runtime")]
 mod cpu;
 #[cfg(feature = "runtime")]
 mod dispatch;
@@ -87,6 +89,7 @@ pub use {
     cache::Origin,
     capsule::{BoxFuture, Capsule, HandlerResult, Invoker, Readiness, SharedCapsule, State},
     config::{Allocation, Config},
+    config_file::ConfigError,
     engine::WasmHost,
     error::{CapsuleError, Code},
     exempt::Exempt,

@@ -31,6 +31,34 @@ fn a_json_line_names_topic_payload_source_capsule_and_principal() {
 }
 
 #[test]
+fn a_slip_in_the_configuration_is_named_before_anything_starts_and_a_good_one_is_in_force() {
+    let place = Place::new();
+    let etc = place.home().join("etc");
+    std::fs::create_dir_all(&etc).unwrap();
+    let file = etc.join("config.toml");
+    std::fs::write(&file, "[capsule]\ninstance_pool_sise = 2\n").unwrap();
+    let ended = place.run(&["--call", "probe:echo={}"]);
+    assert_ne!(ended.code, Some(0));
+    let expected = "config.toml:2:capsule.instance_pool_sise: unknown key; did you mean instance_pool_size";
+    assert!(ended.stderr.contains(expected), "{}", ended.stderr);
+    std::fs::write(&file, "[capsule]\ncompile_cache = \"off\"\nallocation = \"on-demand\"\n").unwrap();
+    assert_eq!(place.run(&["--call", "probe:echo={}"]).good(), "{}\n");
+    let kept = std::fs::read_dir(place.home().join("cache/components")).into_iter().flatten().count();
+    assert_eq!(kept, 0, "compile_cache = \"off\" was not honoured");
+}
+
+#[test]
+fn a_home_whose_store_sled_wrote_is_refused_by_name() {
+    let place = Place::new();
+    let store = place.home().join("state/kv");
+    std::fs::create_dir_all(store.join("tree")).unwrap();
+    std::fs::write(store.join("format"), "astrid-kv 1\n").unwrap();
+    let ended = place.run(&["--call", "probe:echo={}"]);
+    assert_ne!(ended.code, Some(0));
+    assert!(ended.stderr.contains("\"astrid-kv 1\""), "{}", ended.stderr);
+}
+
+#[test]
 fn a_call_prints_what_the_handler_said_and_a_refusal_ends_with_1() {
     let place = Place::new();
     assert_eq!(place.run(&["--call", "probe:echo={\"a\":1}"]).good(), "{\"a\":1}\n");

@@ -45,7 +45,9 @@
 #![forbid(unsafe_code)]
 
 pub mod audit;
+#[cfg(feature = "audit-json")]
 mod audit_fold;
+#[cfg(feature = "audit-json")]
 pub mod audit_json;
 pub mod budgets;
 pub mod call;
@@ -64,6 +66,7 @@ pub mod services;
 pub mod slot;
 
 pub use audit::{AuditEvent, AuditSink, NoAudit, Outcome};
+#[cfg(feature = "audit-json")]
 pub use audit_json::JsonLines;
 pub use budgets::Budgets;
 pub use call::{CallContext, CallContextBuilder, CallKind, LifecyclePhase, Scope};

@@ -50,7 +50,7 @@
 //! | what failed, and what guests see of it | [`Error`], [`arms`] |
 //! | budgets, asked at each call | [`NAMESPACE_BYTES`], [`NAMESPACE_KEYS`] |
 //!
-//! `astrid-store-sled` is the embedded persistent backend. Any other implements [`Store`] and runs
+//! `astrid-store-redb` is the embedded persistent backend. Any other implements [`Store`] and runs
 //! `astrid_host_testkit::contract::kv` on itself.
 #![forbid(unsafe_code)]
 

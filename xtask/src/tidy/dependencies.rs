@@ -47,7 +47,7 @@ fn allowed(from: &str, to: &str) -> bool {
         "security-gate" => ["host-context", "capsule-manifest"].contains(&to),
         "capsule-discovery" | "cron" => to == "capsule-manifest",
         "dispatch" => ["host-context", "event-bus"].contains(&to),
-        "store-sled" => to == "host-context" || (is_domain(to) && !to.contains("-v")),
+        "store-redb" => to == "host-context" || (is_domain(to) && !to.contains("-v")),
         // A later version builds on its own engine, and on what that may name.
         domain if is_domain(domain) => {
             let engine = domain.rsplit_once("-v").map_or(domain, |(engine, _)| engine);
@@ -93,7 +93,7 @@ mod tests {
             ("astrid-host-http-v1-1", "astrid-host-http"),
             ("astrid-event-bus", "astrid-host-context"),
             ("astrid-dispatch", "astrid-event-bus"),
-            ("astrid-store-sled", "astrid-host-kv"),
+            ("astrid-store-redb", "astrid-host-kv"),
             ("astrid-host-testkit", "astrid-host-kv"),
             ("astrid-security-gate", "astrid-capsule-manifest"),
             ("astrid-capsule", "astrid-capsule-manifest"),
@@ -121,10 +121,10 @@ mod tests {
             ("astrid-capsule-manifest", "astrid-guest"),
             ("astrid-cron", "astrid-host-kv"),
             ("astrid-capsule-discovery", "astrid-capsule"),
-            ("astrid-store-sled", "astrid-capsule"),
+            ("astrid-store-redb", "astrid-capsule"),
             ("astrid-security-gate", "astrid-host-ipc"),
             ("astrid-host-kv", "astrid-security-gate"),
-            ("astrid-store-sled", "astrid-host-io"),
+            ("astrid-store-redb", "astrid-host-io"),
             ("astrid-capsule", "capsule-cli"),
             ("astrid-host-kv", "astrid-host-testkit"),
             ("capsule-cli", "astrid-host-testkit"),

@@ -9,7 +9,7 @@ use astrid_event_bus::Bus;
 use astrid_host_context::{AuditSink, DenyAll, HostServices, JsonLines, Principal};
 use astrid_host_sys::{FileSecrets, LogRouter, LogSettings};
 use astrid_security_gate::Roots;
-use astrid_store_sled::{Options as StoreOptions, SledStore};
+use astrid_store_redb::{Options as StoreOptions, RedbStore};
 use parking_lot::Mutex;
 use wasmtime::component::Linker;
 
@@ -38,7 +38,8 @@ pub struct RuntimeBuilder {
     home: Option<PathBuf>,
     workspace: Option<PathBuf>,
     owner: Option<String>,
-    config: Config,
+    config: Option<Config>,
+    allow_unverified: bool,
     audit: Option<Arc<dyn AuditSink>>,
     exempt: Option<Arc<dyn Exempt>>,
     access: Option<Arc<dyn Access>>,
@@ -67,10 +68,18 @@ impl RuntimeBuilder {
         self
     }
 
-    /// Limits and choices.
+    /// Limits and choices. Default: what `etc/config.toml` below the home says ([`Config::from_file`]).
     #[must_use]
     pub fn config(mut self, config: Config) -> Self {
-        self.config = config;
+        self.config = Some(config);
+        self
+    }
+
+    /// Also loads components that carry no recorded hash, whatever the configuration says. For
+    /// development only.
+    #[must_use]
+    pub fn allow_unverified(mut self, allow: bool) -> Self {
+        self.allow_unverified |= allow;
         self
     }
 
@@ -105,8 +114,8 @@ impl RuntimeBuilder {
     /// Opens home and store and starts the engine.
     ///
     /// # Errors
-    /// The home cannot be written, the store is locked by another process or damaged, or the owner's
-    /// name is not valid.
+    /// The home cannot be written, its configuration is wrong, the store is locked by another process or
+    /// damaged, or the owner's name is not valid.
     pub async fn build(self) -> Result<Runtime, CapsuleError> {
         let started = tokio::task::spawn_blocking(move || self.start()).await;
         let inner = Arc::new(started.map_err(CapsuleError::host)??);
@@ -117,15 +126,20 @@ impl RuntimeBuilder {
     }
 
     fn start(self) -> Result<Inner, CapsuleError> {
-        let Self { home, workspace, owner, config, audit, exempt, access, limits } = self;
+        let Self { home, workspace, owner, config, allow_unverified, audit, exempt, access, limits } = self;
         let owner = owner.as_deref().unwrap_or(DEFAULT_OWNER);
         let owner = Principal::parse(owner).map_err(CapsuleError::host)?;
         let workspace = workspace.unwrap_or_else(|| PathBuf::from("."));
         let opened = mounts::workspace(&workspace)?;
         let home = Home::open(&home.map_or_else(Home::default_root, Ok)?)?;
         let roots = Roots::resolve(Some(&workspace), Some(home.root()));
+        let mut config = match config {
+            Some(config) => config,
+            None => Config::from_file(&home.etc().join("config.toml")).map_err(CapsuleError::host)?,
+        };
+        config.allow_unverified |= allow_unverified;
         let store =
-            SledStore::open(home.state().join("kv"), &StoreOptions::default()).map_err(CapsuleError::host)?;
+            RedbStore::open(home.state().join("kv"), &StoreOptions::default()).map_err(CapsuleError::host)?;
         let logs = LogRouter::open(home.root(), LogSettings::default()).map_err(CapsuleError::host)?;
         // The owner is the one principal that is known before anybody registers.
         logs.register(&owner).map_err(CapsuleError::host)?;

@@ -35,7 +35,7 @@ use astrid_host_net::Connections;
 use astrid_host_sys::{LogRouter, SecretStore};
 use astrid_principals::Principals;
 use astrid_security_gate::Roots;
-use astrid_store_sled::SledStore;
+use astrid_store_redb::RedbStore;
 use parking_lot::Mutex;
 use tokio::task::AbortHandle;
 use wasmtime::component::Linker;
@@ -69,7 +69,7 @@ pub(crate) struct Inner {
     pub(crate) host: WasmHost,
     pub(crate) linker: Linker<HostState>,
     pub(crate) cache: CompileCache,
-    pub(crate) store: Arc<SledStore>,
+    pub(crate) store: Arc<RedbStore>,
     pub(crate) bus: Bus,
     pub(crate) dispatcher: Arc<Dispatcher>,
     /// Told of revocations for as long as it is held.
@@ -98,6 +98,12 @@ impl Drop for Inner {
 }
 
 impl Runtime {
+    /// The limits and choices in force.
+    #[must_use]
+    pub fn config(&self) -> &Config {
+        &self.0.config
+    }
+
     /// Starts a runtime's settings: home `~/.astrid`, workspace the current directory.
     #[must_use]
     pub fn builder() -> RuntimeBuilder {

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use astrid_capsule::{Capsule, Config, Origin, Readiness, Runtime, SearchPath, Severity, Timings};
+use astrid_capsule::{Capsule, Origin, Readiness, Runtime, SearchPath, Severity, Timings};
 use astrid_capsule_manifest::MANIFEST_FILE;
 
 use crate::commands::run::Args;
@@ -11,7 +11,7 @@ use crate::error::{CliError, one_line};
 use crate::progress::{Line, Progress};
 use crate::{build, output};
 
-/// How long run loops may take to be ready: somebody watches, and has a reason to wait for what they run.
+/// How long run loops may take to be ready.
 const READY_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Builds what `--dev` asks to build, then starts the runtime.
@@ -24,8 +24,8 @@ pub(crate) async fn start(args: &Args) -> Result<Runtime, CliError> {
             built.map_err(CliError::new)??;
         }
     }
-    let config = Config { allow_unverified: args.dev, ready_timeout: READY_TIMEOUT, ..Config::default() };
-    let mut builder = Runtime::builder().workspace(&args.workspace).owner(&args.principal).config(config);
+    let builder = Runtime::builder().workspace(&args.workspace).owner(&args.principal);
+    let mut builder = builder.allow_unverified(args.dev);
     if let Some(home) = &args.home {
         builder = builder.home(home);
     }
@@ -43,7 +43,12 @@ pub(crate) async fn capsules(args: &Args, runtime: &Runtime) -> Result<(), CliEr
     let report = runtime.boot(&paths).await;
     progress.done();
     for one in &report.loaded {
-        state(&*one.capsule, one.readiness);
+        // A boot goes on after its half second; whoever watches has a reason to wait for what they run.
+        let readiness = match one.readiness {
+            Readiness::Timeout => one.capsule.wait_ready(READY_TIMEOUT).await,
+            ended => ended,
+        };
+        state(&*one.capsule, readiness);
         if args.timings {
             eprint_timings(one.capsule.id(), one.capsule.timings());
         }

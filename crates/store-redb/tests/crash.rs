@@ -1,7 +1,7 @@
 //! The crash harness: a child process works on a store and says what it tries and what was
 //! acknowledged; it is killed at a random moment; what it left must agree with what it said.
 //!
-//! 20 rounds, or 200 with `ASTRID_LONG_TESTS` set.
+//! 20 rounds and a tenth of the keys, or all of what the cases say with `ASTRID_LONG_TESTS` set.
 #![expect(
     clippy::unwrap_used,
     clippy::panic,
@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 
 use astrid_host_context::{CapsuleId, Principal, Scope};
 use astrid_host_kv::{Applied, Key, Limits, Mutation, Prefix, Store, Terms, Value};
-use astrid_store_sled::{Options, SledStore};
+use astrid_store_redb::{Options, RedbStore};
 
 const DIRECTORY: &str = "ASTRID_CRASH_DIRECTORY";
 const ROUND: &str = "ASTRID_CRASH_ROUND";
@@ -29,7 +29,11 @@ const CLEARED: usize = 40;
 const PER_ROUND: u64 = 1_000_000;
 
 fn rounds() -> u64 {
-    if std::env::var_os("ASTRID_LONG_TESTS").is_some() { 200 } else { 20 }
+    if long() { 200 } else { 20 }
+}
+
+fn long() -> bool {
+    std::env::var_os("ASTRID_LONG_TESTS").is_some()
 }
 
 // kv cases 26, 39
@@ -42,7 +46,7 @@ async fn after_sigkill_every_acknowledged_write_is_there_whole_and_usage_is_exac
         let wait = Duration::from_millis(1 + mix(round ^ u64::from(std::process::id())) % 300);
         ledger.note(&work_and_kill(directory.path(), "a_child_works_until_it_is_killed", round, wait));
         let started = Instant::now();
-        let store = SledStore::open(directory.path(), &Options::default()).unwrap();
+        let store = RedbStore::open(directory.path(), &Options::default()).unwrap();
         slowest = slowest.max(started.elapsed());
         ledger.check(&store, round).await;
         let report = store.verify(false).await.unwrap();
@@ -59,9 +63,9 @@ async fn after_sigkill_every_acknowledged_write_is_there_whole_and_usage_is_exac
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_drop_killed_in_the_middle_reads_empty_and_old_keys_never_come_back() {
     let directory = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
-    let store = SledStore::open(directory.path(), &Options::default()).unwrap();
+    let store = RedbStore::open(directory.path(), &Options::default()).unwrap();
     let mut waiting = Vec::new();
-    for n in 0..20_000 {
+    for n in 0..if long() { 100_000 } else { 10_000 } {
         let set = Mutation::Set { key: key(&format!("k{n}")), value: Value::from_static(b"old") };
         waiting.push(store.apply(&scope("gone"), set, terms()).await.unwrap());
     }
@@ -75,7 +79,7 @@ async fn a_drop_killed_in_the_middle_reads_empty_and_old_keys_never_come_back() 
     let lines = work_and_kill(directory.path(), "a_child_drops_a_namespace", 1, Duration::from_secs(30));
     assert_eq!(lines, ["dropped"]);
     for again in 0..2 {
-        let store = SledStore::open(directory.path(), &Options::default()).unwrap();
+        let store = RedbStore::open(directory.path(), &Options::default()).unwrap();
         let expected = if again == 0 { vec![] } else { vec!["new".to_owned()] };
         assert_eq!(listed(&store, "gone").await, expected);
         apply(&store, "gone", Mutation::Set { key: key("new"), value: Value::from_static(b"1") }).await;
@@ -90,12 +94,12 @@ async fn a_drop_killed_in_the_middle_reads_empty_and_old_keys_never_come_back() 
 // kv case 26
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_large_clear_killed_in_the_middle_is_all_or_nothing() {
-    const MANY: usize = 20_000;
+    let many = if long() { 200_000 } else { 20_000 };
     for round in 0..6 {
         let directory = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
-        let store = SledStore::open(directory.path(), &Options::default()).unwrap();
+        let store = RedbStore::open(directory.path(), &Options::default()).unwrap();
         let mut waiting = Vec::new();
-        for n in 0..MANY {
+        for n in 0..many {
             let set = Mutation::Set { key: key(&format!("k{n}")), value: Value::from_static(b"old") };
             waiting.push(store.apply(&scope("clears"), set, terms()).await.unwrap());
         }
@@ -108,11 +112,11 @@ async fn a_large_clear_killed_in_the_middle_is_all_or_nothing() {
             directory.path(),
             "a_child_clears_much",
             round,
-            Duration::from_millis(20 + 60 * round),
+            Duration::from_millis((20 + 60 * round) * if long() { 8 } else { 1 }),
         );
-        let store = SledStore::open(directory.path(), &Options::default()).unwrap();
+        let store = RedbStore::open(directory.path(), &Options::default()).unwrap();
         let keys = store.usage(&scope("clears")).await.unwrap().keys;
-        assert!(keys == 0 || (keys == 20_000 && !lines.contains(&"cleared".to_owned())), "{keys} {lines:?}");
+        assert!(keys == 0 || (keys == many && !lines.contains(&"cleared".to_owned())), "{keys} {lines:?}");
         assert!(store.verify(false).await.unwrap().is_clean());
         store.close().await;
     }
@@ -150,7 +154,7 @@ impl Ledger {
         }
     }
 
-    async fn check(&mut self, store: &SledStore, round: u64) {
+    async fn check(&mut self, store: &RedbStore, round: u64) {
         for (number, (acked, tried)) in &self.keys {
             let stored = store.get(&scope("work"), &key(&format!("k{number}"))).await.unwrap();
             let possible: Vec<u64> = tried.iter().copied().chain([*acked]).collect();
@@ -217,10 +221,10 @@ fn say(line: &str) {
     out.flush().unwrap();
 }
 
-fn child_store() -> Option<(Arc<SledStore>, u64)> {
+fn child_store() -> Option<(Arc<RedbStore>, u64)> {
     let directory = std::env::var_os(DIRECTORY)?;
     let round = std::env::var(ROUND).unwrap().parse().unwrap();
-    let store = SledStore::open(directory, &Options::default()).unwrap();
+    let store = RedbStore::open(directory, &Options::default()).unwrap();
     println!();
     say("ready");
     Some((Arc::new(store), round))
@@ -327,12 +331,12 @@ fn terms() -> Terms {
     Terms::commit(Limits { bytes: 1 << 40, keys: 1 << 40 })
 }
 
-async fn apply(store: &SledStore, capsule: &str, mutation: Mutation) -> Applied {
+async fn apply(store: &RedbStore, capsule: &str, mutation: Mutation) -> Applied {
     let receipt = store.apply(&scope(capsule), mutation, terms()).await.unwrap();
     receipt.await.unwrap()
 }
 
-async fn listed(store: &SledStore, capsule: &str) -> Vec<String> {
+async fn listed(store: &RedbStore, capsule: &str) -> Vec<String> {
     let prefix = Prefix::parse("").unwrap();
     store.page(&scope(capsule), &prefix, None, 1024).await.unwrap().keys
 }

@@ -15,7 +15,7 @@ pub struct Stats {
     pub failed: Option<String>,
     /// Jobs that wait for the writer.
     pub queue_depth: usize,
-    /// Mutations that shared the latest flush.
+    /// Mutations that shared the latest commit.
     pub group_size: usize,
     /// Median of the latest 1,024 flushes.
     pub flush_p50: Duration,
@@ -23,6 +23,10 @@ pub struct Stats {
     pub flush_p99: Duration,
     /// Reads that met a damaged row since the store was opened.
     pub corrupted_reads: u64,
+    /// Blocks of the file that were read with one flipped bit, and came back as they were written.
+    pub corrected_blocks: u64,
+    /// Blocks that were read with more damage than can be undone.
+    pub damaged_blocks: u64,
 }
 
 #[derive(Debug, Default)]

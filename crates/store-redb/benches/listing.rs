@@ -7,9 +7,11 @@ use std::time::{Duration, Instant};
 
 use astrid_host_context::{CapsuleId, Principal, Scope};
 use astrid_host_kv::{Cursor, Key, Limits, Memory, Mutation, Page, Prefix, Store, Terms, Value};
-use astrid_store_sled::{Options, SledStore};
+use astrid_store_redb::{Options, RedbStore};
+use redb::{ReadableDatabase, ReadableTable};
 
 const DEEP: usize = 250_000;
+const ROWS: redb::TableDefinition<'_, &str, &[u8]> = redb::TableDefinition::new("rows");
 
 fn scope(capsule: &str) -> Scope {
     Scope { principal: Some(Principal::parse("alice").unwrap()), capsule: CapsuleId::parse(capsule).unwrap() }
@@ -72,29 +74,33 @@ async fn measure(name: &str, store: &Arc<dyn Store>) {
 #[tokio::main]
 async fn main() {
     let directory = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
-    let raw = sled::open(directory.path().join("raw")).unwrap();
-    for n in 0..5000 {
-        raw.insert(format!("k{n:06}"), b"v").unwrap();
+    let raw = redb::Database::create(directory.path().join("raw")).unwrap();
+    let transaction = raw.begin_write().unwrap();
+    {
+        let mut rows = transaction.open_table(ROWS).unwrap();
+        for n in 0..5000 {
+            rows.insert(&*format!("k{n:06}"), &b"v"[..]).unwrap();
+        }
     }
+    transaction.commit().unwrap();
     let mut floor = Duration::MAX;
     for _ in 0..10 {
         let started = Instant::now();
-        assert_eq!(
-            raw.iter().keys().map(|key| key.unwrap().to_vec()).filter(|key| !key.is_empty()).count(),
-            5000
-        );
+        let rows = raw.begin_read().unwrap().open_table(ROWS).unwrap();
+        let keys: Vec<String> = rows.iter().unwrap().map(|row| row.unwrap().0.value().to_owned()).collect();
+        assert_eq!(black_box(keys).len(), 5000);
         floor = floor.min(started.elapsed());
     }
-    println!("raw sled scan of 5,000 keys in one go: {floor:.1?}");
+    println!("raw redb scan of 5,000 keys in one go: {floor:.1?}");
     measure("Memory", &(Arc::new(Memory::new()) as Arc<dyn Store>)).await;
     let started = Instant::now();
-    let sled = Arc::new(SledStore::open(directory.path().join("store"), &Options::default()).unwrap());
-    measure("sled", &(sled.clone() as Arc<dyn Store>)).await;
+    let redb = Arc::new(RedbStore::open(directory.path().join("store"), &Options::default()).unwrap());
+    measure("redb", &(redb.clone() as Arc<dyn Store>)).await;
     println!("filling and measuring took {:.1?}", started.elapsed());
-    sled.close().await;
-    drop(sled);
+    redb.close().await;
+    drop(redb);
     let started = Instant::now();
-    let sled = SledStore::open(directory.path().join("store"), &Options::default()).unwrap();
+    let redb = RedbStore::open(directory.path().join("store"), &Options::default()).unwrap();
     println!("reopening 255,000 keys: {:.1?}", started.elapsed());
-    sled.close().await;
+    redb.close().await;
 }

@@ -11,15 +11,16 @@ use astrid_host_kv::{
 use parking_lot::{Mutex, RwLock};
 use tokio::sync::{Semaphore, oneshot, watch};
 
-use crate::directory::{Directory, OpenError};
-use crate::engine::Engine;
-use crate::namespace::{Namespace, Namespaces, space_for};
+use crate::directory::{Database, Directory, OpenError, redb_error};
+use crate::engine::{Engine, Snapshot};
+use crate::namespace::{Namespace, Namespaces, name_of, space_for};
 use crate::queue::{Job, Queue, Work};
 use crate::stats::{Meter, Stats};
 use crate::writer;
 
-/// Reads on the blocking pool at a time. More would only wait for the same disk and caches.
-const READERS: usize = 32;
+/// Reads on the blocking pool at a time: two a core keep the disk and the cores busy, and more would
+/// only take time from the runtime's workers. At least and at most so many.
+const READERS: std::ops::RangeInclusive<u32> = 8..=32;
 
 /// Queue space of all namespaces together in KiB: what any number of guests can hold in memory.
 const QUEUES_KIB: usize = 64 << 10;
@@ -43,6 +44,12 @@ pub struct Options {
     pub cache_bytes: u64,
 }
 
+impl Options {
+    fn cache(&self) -> usize {
+        usize::try_from(self.cache_bytes).unwrap_or(usize::MAX)
+    }
+}
+
 impl Default for Options {
     fn default() -> Self {
         Self { durability: Durability::default(), cache_bytes: 64 << 20 }
@@ -51,11 +58,13 @@ impl Default for Options {
 
 /// A persistent [`Store`] in a directory of its own. See the crate documentation.
 ///
-/// Dropping it lets the writer finish what is queued in the background; [`SledStore::close`] waits for that.
-pub struct SledStore {
+/// Dropping it lets the writer finish what is queued in the background; [`RedbStore::close`] waits for that.
+pub struct RedbStore {
     shared: Arc<Shared>,
     namespaces: Arc<Namespaces>,
     readers: Arc<Semaphore>,
+    /// How many permits `readers` has.
+    places: u32,
     space: Arc<Semaphore>,
     ended: watch::Receiver<()>,
 }
@@ -90,17 +99,23 @@ impl Shared {
     }
 }
 
-impl SledStore {
+impl RedbStore {
     /// Opens or creates the store in `path`, with mode 0700, for this process alone. Waits for the
     /// disk: call it at start-up or on a blocking thread.
     ///
     /// # Errors
     /// [`OpenError`]; nothing in the directory was changed.
     pub fn open(path: impl AsRef<Path>, options: &Options) -> Result<Self, OpenError> {
-        let path = path.as_ref();
+        let database = Directory::open(path.as_ref())?.database(options.cache())?;
+        Self::on(database, path.as_ref(), options)
+    }
+
+    /// A store on an open database.
+    pub(crate) fn on(database: Database, path: &Path, options: &Options) -> Result<Self, OpenError> {
         let damaged =
             |error: StoreError| OpenError::Damaged { path: path.to_owned(), problem: error.to_string() };
-        let engine = Arc::new(Engine::new(Directory::open(path, options.cache_bytes)?).map_err(damaged)?);
+        let engine = Arc::new(Engine::new(database));
+        let dropping = engine.snapshot().and_then(|rows| dropping(&rows)).map_err(damaged)?;
         let shared = Arc::new(Shared {
             engine: RwLock::new(Some(engine.clone())),
             queue: Queue::default(),
@@ -109,8 +124,8 @@ impl SledStore {
             failed: Mutex::default(),
         });
         let namespaces = Arc::new(Namespaces::default());
-        for name in engine.dropping.read().iter() {
-            let namespace = namespaces.named(name.clone());
+        for name in dropping {
+            let namespace = namespaces.named(name);
             let job = Job { namespace, work: Work::Drop { begun: true, reply: None }, _space: None };
             shared.queue.push(job);
         }
@@ -123,8 +138,12 @@ impl SledStore {
                 drop(end);
             })
             .map_err(|error| OpenError::Io { path: path.to_owned(), error })?;
-        let [readers, space] = [READERS, QUEUES_KIB].map(|permits| Arc::new(Semaphore::new(permits)));
-        Ok(Self { shared, namespaces, readers, space, ended })
+        let cores =
+            std::thread::available_parallelism().map_or(1, |cores| u32::try_from(cores.get()).unwrap_or(1));
+        let places = cores.saturating_mul(2).clamp(*READERS.start(), *READERS.end());
+        let readers = Arc::new(Semaphore::new(usize::try_from(places).unwrap_or(1)));
+        let space = Arc::new(Semaphore::new(QUEUES_KIB));
+        Ok(Self { shared, namespaces, readers, places, space, ended })
     }
 
     /// Finishes what is queued, flushes, and lets the directory go. Calls after it fail.
@@ -132,16 +151,22 @@ impl SledStore {
         self.shared.queue.close();
         let mut ended = self.ended.clone();
         while ended.changed().await.is_ok() {}
+        // A reader that is about to end still holds the directory.
+        drop(self.readers.acquire_many(self.places).await);
     }
 
     /// The engine's state.
     #[must_use]
     pub fn stats(&self) -> Stats {
         let engine = self.shared.engine.read().clone();
+        let [corrected_blocks, damaged_blocks] =
+            engine.as_ref().map_or([0; 2], |engine| engine.database.damage());
         Stats {
             failed: self.shared.failed.lock().clone(),
             queue_depth: self.shared.queue.depth(),
             corrupted_reads: engine.map_or(0, |engine| engine.corrupted.load(Ordering::Relaxed)),
+            corrected_blocks,
+            damaged_blocks,
             ..self.shared.stats.read()
         }
     }
@@ -149,16 +174,23 @@ impl SledStore {
     fn read<'a, T: Send + 'static>(
         &'a self,
         scope: &'a Scope,
-        work: impl FnOnce(&Engine, &Namespace) -> Result<T, StoreError> + Send + 'static,
+        work: impl FnOnce(&Engine, &[u8]) -> Result<T, StoreError> + Send + 'static,
     ) -> Answer<'a, T> {
         Answer::later(async move {
             let place = self.readers.clone().acquire_owned().await.map_err(|_| self.shared.closed())?;
-            let (engine, namespace) = (self.shared.engine()?, self.namespaces.of(scope));
+            let (engine, namespace) = (self.shared.engine()?, name_of(scope));
             let job = tokio::task::spawn_blocking(move || {
-                let _place = place; // a reader whose caller went away still counts
+                // A reader whose caller went away still counts, and its place is free when it let go of all.
+                let (_place, engine) = (place, engine);
                 work(&engine, &namespace)
             });
-            job.await.map_err(|_| StoreError::Closed("the engine panicked in a read".to_owned()))?
+            let panicked = |_| StoreError::Closed("the engine panicked in a read".to_owned());
+            let answer = job.await.map_err(panicked).flatten();
+            if let Err(error @ (StoreError::Io(_) | StoreError::Closed(_))) = &answer {
+                // The engine refuses everything after a read that failed; say so instead of it.
+                self.shared.fail(error);
+            }
+            answer
         })
     }
 
@@ -194,7 +226,7 @@ impl SledStore {
     }
 }
 
-impl Store for SledStore {
+impl Store for RedbStore {
     fn get<'a>(&'a self, scope: &'a Scope, key: &'a Key) -> Answer<'a, Option<Value>> {
         let key = key.clone();
         self.read(scope, move |engine, namespace| engine.get(namespace, key.as_str().as_bytes()))
@@ -237,14 +269,20 @@ impl Store for SledStore {
     }
 }
 
-impl Drop for SledStore {
+/// The namespaces whose drop a crash interrupted.
+fn dropping(rows: &Snapshot) -> Result<Vec<Box<[u8]>>, StoreError> {
+    let found = rows.range(&b"t"[..]..&b"u"[..]).map_err(redb_error)?;
+    found.map(|row| Ok(row.map_err(redb_error)?.0.value().get(1..).unwrap_or_default().into())).collect()
+}
+
+impl Drop for RedbStore {
     fn drop(&mut self) {
         self.shared.queue.close();
     }
 }
 
-impl std::fmt::Debug for SledStore {
+impl std::fmt::Debug for RedbStore {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("SledStore").field("stats", &self.stats()).finish_non_exhaustive()
+        f.debug_struct("RedbStore").field("stats", &self.stats()).finish_non_exhaustive()
     }
 }

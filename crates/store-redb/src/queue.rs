@@ -33,7 +33,7 @@ pub(crate) enum Work {
         begun: bool,
         reply: Option<Reply<()>>,
     },
-    /// Something that needs the tree to stand still.
+    /// Something during which nothing may change.
     Alone(Alone),
 }
 

@@ -1,14 +1,14 @@
-//! The published backend suite on sled.
+//! The published backend suite on redb.
 
 use std::sync::Arc;
 
 use astrid_host_context::Scope;
 use astrid_host_kv::{Answer, Cursor, Key, Mutation, Page, Prefix, Receipt, Store, Terms, Usage, Value};
-use astrid_store_sled::{Options, SledStore};
+use astrid_store_redb::{Options, RedbStore};
 use tempfile::TempDir;
 
 /// A store whose directory goes with it.
-struct Disposable(SledStore, #[expect(dead_code, reason = "kept for its drop")] TempDir);
+struct Disposable(RedbStore, #[expect(dead_code, reason = "kept for its drop")] TempDir);
 
 impl Store for Disposable {
     fn get<'a>(&'a self, scope: &'a Scope, key: &'a Key) -> Answer<'a, Option<Value>> {
@@ -34,6 +34,6 @@ impl Store for Disposable {
 
 astrid_host_testkit::kv_contract!(|| async {
     let directory = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
-    let store = SledStore::open(directory.path(), &Options::default()).unwrap();
+    let store = RedbStore::open(directory.path(), &Options::default()).unwrap();
     Arc::new(Disposable(store, directory)) as Arc<dyn Store>
 });

@@ -4,12 +4,12 @@ use std::io::{self, Read, Write};
 use std::path::Path;
 
 use astrid_host_kv::{MAX_KEY, MAX_VALUE, StoreError, Usage};
-use sled::Batch;
 
-use crate::directory::{Directory, OpenError, store_error};
-use crate::engine::Engine;
-use crate::layout::{self, CHUNK, Header};
-use crate::store::SledStore;
+use crate::apply::{Rows, size, write};
+use crate::directory::{Database, Directory, OpenError, redb_error};
+use crate::engine::{Engine, ROWS, is_dropping};
+use crate::layout;
+use crate::store::RedbStore;
 
 const MAGIC: &[u8; 16] = b"astrid-kv-dump 1";
 const RECORD: u8 = 1;
@@ -17,13 +17,13 @@ const END: u8 = 0;
 /// `{64}:capsule:{64}`, with room to grow.
 const MAX_NAMESPACE: usize = 256;
 
-impl SledStore {
+impl RedbStore {
     /// Writes everything to `to` as one consistent stream, and says how many keys it holds. Mutations
     /// wait meanwhile. Copying the directory of an open store instead gives no usable copy.
     ///
     /// # Errors
     /// A damaged value, or reading or writing failed; the stream has no valid end then, and
-    /// [`SledStore::import`] refuses it.
+    /// [`RedbStore::import`] refuses it.
     pub async fn export(&self, to: impl Write + Send + 'static) -> Result<u64, StoreError> {
         self.alone(move |engine| export(engine, to)).await
     }
@@ -43,11 +43,8 @@ impl SledStore {
         partial.push(".importing");
         let partial = Path::new(&partial);
         remove(partial).map_err(io)?;
-        let imported = Directory::open(partial, 64 << 20).and_then(|directory| {
-            let count = import(&directory, from)?;
-            directory.flush().map_err(|error| OpenError::Import(error.to_string()))?;
-            Ok(count)
-        });
+        let imported =
+            Directory::open(partial).and_then(|directory| import(&directory.database(64 << 20)?, from));
         match imported {
             Ok(count) => {
                 // Renaming over an empty directory is allowed, and is one step.
@@ -94,14 +91,14 @@ impl<W: Write> Hashed<W> {
 fn export(engine: &Engine, to: impl Write) -> Result<u64, StoreError> {
     let mut out = Hashed { inner: io::BufWriter::new(to), hash: blake3::Hasher::new() };
     out.put(MAGIC)?;
-    let mut count: u64 = 0;
-    for row in engine.tree().scan_prefix(b"k") {
-        let (row, value) = row.map_err(store_error)?;
-        let Some((namespace, key)) = layout::parse_key_row(&row) else { continue };
-        if engine.dropping.read().contains(namespace) {
+    let (rows, mut count) = (engine.snapshot()?, 0_u64);
+    for row in rows.range(&b"k"[..]..&b"l"[..]).map_err(redb_error)? {
+        let (row, value) = row.map_err(redb_error)?;
+        let Some((namespace, key)) = layout::parse_key_row(row.value()) else { continue };
+        if is_dropping(&rows, namespace)? {
             continue;
         }
-        let value = engine.checked(namespace, key, &value)?;
+        let value = engine.checked(&rows, namespace, key, value.value())?;
         out.put(&[RECORD])?;
         for part in [namespace, key, &value] {
             out.put_sized(part)?;
@@ -140,23 +137,37 @@ impl<R: Read> Hashed<R> {
     }
 }
 
-fn import(directory: &Directory, from: impl Read) -> Result<u64, OpenError> {
+/// Bytes of values that one transaction of an import holds.
+const IMPORT_STEP: usize = 8 << 20;
+
+fn import(database: &Database, from: impl Read) -> Result<u64, OpenError> {
     let mut input = Hashed { inner: io::BufReader::new(from), hash: blake3::Hasher::new() };
     if &input.take::<16>()? != MAGIC {
         return Err(OpenError::Import("it does not begin as one".to_owned()));
     }
-    let engine_error = |error| OpenError::Import(store_error(error).to_string());
     let mut count: u64 = 0;
     let mut usage = std::collections::BTreeMap::<Vec<u8>, Usage>::new();
-    while let [RECORD] = input.take()? {
-        let namespace = input.take_sized(MAX_NAMESPACE)?;
-        let key = input.take_sized(MAX_KEY)?;
-        let value = input.take_sized(MAX_VALUE)?;
-        directory.tree.apply_batch(rows(&namespace, &key, &value)).map_err(engine_error)?;
-        let size = u64::try_from(key.len() + value.len()).unwrap_or(u64::MAX);
-        let sum = usage.entry(namespace).or_default();
-        *sum = sum.replaced(None, Some(size));
-        count += 1;
+    let mut more = true;
+    while more {
+        let mut records = Vec::new();
+        let mut held = 0;
+        while held < IMPORT_STEP {
+            more = input.take()? == [RECORD];
+            if !more {
+                break;
+            }
+            let namespace = input.take_sized(MAX_NAMESPACE)?;
+            let key = input.take_sized(MAX_KEY)?;
+            let value = input.take_sized(MAX_VALUE)?;
+            let sum = usage.entry(namespace.clone()).or_default();
+            *sum = sum.replaced(None, Some(size(&key, value.len())));
+            held += value.len() + key.len() + namespace.len();
+            count += 1;
+            records.push((namespace, key, value));
+        }
+        change(database, |rows| {
+            records.iter().try_for_each(|(namespace, key, value)| write(rows, namespace, key, value))
+        })?;
     }
     if u64::from_le_bytes(input.take()?) != count {
         return Err(OpenError::Import("its count of keys is wrong".to_owned()));
@@ -165,22 +176,22 @@ fn import(directory: &Directory, from: impl Read) -> Result<u64, OpenError> {
     if input.take::<32>()? != *expected.as_bytes() {
         return Err(OpenError::Import("its checksum is wrong".to_owned()));
     }
-    for (namespace, sum) in usage {
-        let row = layout::usage_row(&namespace);
-        directory.tree.insert(row, layout::encode_usage(sum)).map_err(engine_error)?;
-    }
+    change(database, |rows| {
+        usage.iter().try_for_each(|(namespace, sum)| {
+            let row = layout::usage_row(namespace);
+            rows.insert(&*row, &*layout::encode_usage(*sum)).map(drop).map_err(redb_error)
+        })
+    })?;
     Ok(count)
 }
 
-fn rows(namespace: &[u8], key: &[u8], value: &[u8]) -> Batch {
-    let mut batch = Batch::default();
-    let header = Header::of(value, 1);
-    if !header.is_inline() {
-        let chunks = layout::chunks_of(namespace, key);
-        for (number, chunk) in (0..).zip(value.chunks(CHUNK)) {
-            batch.insert(layout::chunk_row(&chunks, header.generation, number), chunk);
-        }
-    }
-    batch.insert(layout::key_row(namespace, key), header.encode(value));
-    batch
+fn change(
+    database: &Database,
+    work: impl FnOnce(&mut Rows<'_>) -> Result<(), StoreError>,
+) -> Result<(), OpenError> {
+    let changed = database.redb.begin_write().map_err(redb_error).and_then(|transaction| {
+        work(&mut transaction.open_table(ROWS).map_err(redb_error)?)?;
+        database.commit(transaction)
+    });
+    changed.map_err(|error| OpenError::Import(error.to_string()))
 }

@@ -1,10 +1,10 @@
-//! The namespaces in use: their names, their locks, their places in the queue.
+//! The namespaces in use: their names and their places in the queue.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Weak};
 
 use astrid_host_context::Scope;
-use parking_lot::{Mutex, RwLock};
+use parking_lot::Mutex;
 use tokio::sync::Semaphore;
 
 /// Queue space of one namespace in KiB. Two groups' worth, so that the writer always finds the next
@@ -19,8 +19,6 @@ const MIN_KIB: usize = 16;
 pub(crate) struct Namespace {
     /// `{principal}:capsule:{id}`; never holds the byte 0.
     pub(crate) name: Box<[u8]>,
-    /// Shared by scans and reads of several rows, exclusive while the writer applies one mutation.
-    pub(crate) rows: RwLock<()>,
     /// Queue space, in KiB.
     pub(crate) space: Arc<Semaphore>,
 }
@@ -43,11 +41,8 @@ impl Namespaces {
         if known.len() == known.capacity() {
             known.retain(|_, namespace| namespace.strong_count() > 0);
         }
-        let namespace = Arc::new(Namespace {
-            name: name.clone(),
-            rows: RwLock::new(()),
-            space: Arc::new(Semaphore::new(QUEUE_KIB)),
-        });
+        let namespace =
+            Arc::new(Namespace { name: name.clone(), space: Arc::new(Semaphore::new(QUEUE_KIB)) });
         known.insert(name, Arc::downgrade(&namespace));
         namespace
     }
@@ -55,7 +50,7 @@ impl Namespaces {
 
 /// The spelling of the contract. A scope without principal has a name that no principal can spell,
 /// for kernels that store for one after all; host-kv itself never does.
-fn name_of(scope: &Scope) -> Box<[u8]> {
+pub(crate) fn name_of(scope: &Scope) -> Box<[u8]> {
     let principal = scope.principal.as_ref().map_or("", |principal| principal.as_str());
     format!("{principal}:capsule:{}", scope.capsule).into_bytes().into_boxed_slice()
 }
