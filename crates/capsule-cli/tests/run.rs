@@ -4,6 +4,8 @@
 
 mod support;
 
+use std::path::Path;
+
 use support::place::Place;
 use support::{Ended, run};
 

@@ -124,7 +124,7 @@ async fn udp_echo() -> (Duration, Duration) {
         let mut buffer = [0; 2048];
         loop {
             let (n, from) = mirror.recv_from(&mut buffer).await.unwrap();
-            mirror.send_to(&buffer[..n], from).await.unwrap();
+            mirror.send_to(buffer.get(..n).unwrap(), from).await.unwrap();
         }
     });
     let data = [7; 512];
