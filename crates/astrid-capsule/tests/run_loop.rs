@@ -52,6 +52,8 @@ async fn a_loop_that_never_signals_times_out_and_one_that_returns_has_crashed() 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_spinning_loop_is_stopped_after_its_windows_and_others_go_on() {
     let place = Place::new();
+    // The profile a first start gives the owner is an administrator's, whose loops are not bound.
+    place.profile("default", "groups = [\"agent\"]\n");
     // Three windows of one second each.
     let runtime = place.runtime_with(|config| config.invocation_timeout = Duration::from_secs(1)).await;
     let manifest = "[env.mode]\ndefault = \"spin\"\n";

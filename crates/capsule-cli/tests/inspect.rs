@@ -10,13 +10,17 @@ use support::{MANIFEST, component, good_capsule, run, write};
 #[test]
 fn a_component_shows_imports_exports_size_and_hash() {
     let dir = tempfile::tempdir().unwrap();
-    let bytes = component("astrid:http/host@1.1.0");
+    let bytes = component("astrid:elicit/host@1.0.0");
     write(dir.path(), "a.wasm", &bytes);
     let said = run(dir.path(), &["inspect", "a.wasm"]).good();
     let hash = blake3::hash(&bytes).to_hex();
-    for part in
-        ["a.wasm", &format!("{} bytes", bytes.len()), hash.as_str(), "astrid:http/host@1.1.0", "not offered"]
-    {
+    for part in [
+        "a.wasm",
+        &format!("{} bytes", bytes.len()),
+        hash.as_str(),
+        "astrid:elicit/host@1.0.0",
+        "not offered",
+    ] {
         assert!(said.contains(part), "{part} is missing in {said}");
     }
     let lines: Vec<_> = said.lines().map(|line| line.split_whitespace().collect::<Vec<_>>()).collect();

@@ -50,6 +50,13 @@ impl Place {
         self.capsule(id, &guest("probe"), &probe_manifest())
     }
 
+    /// Writes a principal's profile, as an operator would before the host starts.
+    pub(crate) fn profile(&self, principal: &str, text: &str) {
+        let dir = self.home().join("etc/profiles");
+        std::fs::create_dir_all(&dir).unwrap();
+        std::fs::write(dir.join(format!("{principal}.toml")), text).unwrap();
+    }
+
     pub(crate) async fn runtime(&self) -> Runtime {
         self.runtime_with(|_| {}).await
     }

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use crate::error::CliError;
 use crate::run::{self, Call, Publication};
+use crate::worker;
 
 /// Runs capsules; with no --call, --publish or --expect until Ctrl-C
 #[derive(Debug, clap::Args)]
@@ -56,7 +57,5 @@ pub(crate) struct Args {
 /// Runs, on a tokio runtime of its own.
 pub(crate) fn run(args: &Args) -> Result<ExitCode, CliError> {
     run::log_to_stderr();
-    let tokio = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-    let tokio = tokio.map_err(|error| CliError::new(format!("worker threads: {error}")))?;
-    tokio.block_on(run::session(args))
+    worker::run(run::session(args))
 }
