@@ -104,3 +104,99 @@ impl Overlay {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::path::Path;
+    use std::sync::Arc;
+
+    use super::super::exact;
+    use super::*;
+    use crate::volume::{Content, Volume};
+    use crate::{Direct, Scheme, VfsPath};
+
+    fn open(directory: &Path) -> Overlay {
+        let lower = Arc::new(Direct::builder().open(&directory.join("lower")).unwrap());
+        Overlay::open(lower, Scheme::Workspace, &directory.join("changes")).unwrap()
+    }
+
+    fn contents(root: &Path) -> BTreeMap<String, String> {
+        let mut seen = BTreeMap::new();
+        for entry in std::fs::read_dir(root).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+            if path.is_dir() {
+                seen.insert(format!("{name}/"), String::new());
+                let below = contents(&path).into_iter();
+                seen.extend(below.map(|(path, content)| (format!("{name}/{path}"), content)));
+            } else {
+                seen.insert(name, std::fs::read_to_string(&path).unwrap());
+            }
+        }
+        seen
+    }
+
+    /// A file written over, one moved, a directory removed and one made anew, and a second name.
+    fn change(overlay: &Overlay) {
+        let stop = never();
+        let path = |text: &str| VfsPath::parse(text).unwrap();
+        let write = |text: &str| {
+            overlay.replace(exact(&path(text), &stop), Content::Bytes(text.as_bytes())).unwrap();
+        };
+        write("a");
+        overlay.rename(exact(&path("b"), &stop), exact(&path("d/b"), &stop)).unwrap();
+        overlay.remove_all(exact(&path("gone"), &stop)).unwrap();
+        overlay.remove_all(exact(&path("anew"), &stop)).unwrap();
+        overlay.make_dir(exact(&path("anew"), &stop)).unwrap();
+        write("anew/f");
+        overlay.link(exact(&path("a"), &stop), exact(&path("anew/a"), &stop)).unwrap();
+        overlay.unlink(exact(&path("file"), &stop)).unwrap();
+        overlay.make_dirs(exact(&path("file/d"), &stop)).unwrap();
+    }
+
+    fn planted() -> tempfile::TempDir {
+        let directory = tempfile::tempdir().unwrap();
+        for dir in ["lower/d", "lower/gone/s", "lower/anew/old"] {
+            std::fs::create_dir_all(directory.path().join(dir)).unwrap();
+        }
+        for file in ["a", "b", "kept", "file", "gone/s/f", "anew/f", "anew/old/f"] {
+            std::fs::write(directory.path().join("lower").join(file), format!("old {file}")).unwrap();
+        }
+        directory
+    }
+
+    // fs case 51: the process ends after any step, with or without that step in the journal
+    #[test]
+    fn a_commit_ended_after_any_step_is_finished_by_the_next_opening() {
+        let whole = planted();
+        let overlay = open(whole.path());
+        change(&overlay);
+        let steps = overlay.view(&overlay.layers.read()).plan().unwrap();
+        overlay.commit().unwrap();
+        let expected = contents(&whole.path().join("lower"));
+        assert_eq!(expected.get("anew/a").map(String::as_str), Some("a"));
+        assert!(!expected.contains_key("gone/") && !expected.contains_key("anew/old/"));
+        for (ended, told) in (0..=steps.len()).flat_map(|ended| [(ended, true), (ended, false)]) {
+            let directory = planted();
+            let overlay = open(directory.path());
+            change(&overlay);
+            {
+                let layers = overlay.layers.read();
+                let view = overlay.view(&layers);
+                assert_eq!(view.plan().unwrap(), steps);
+                let journal = overlay.store.begin().unwrap();
+                for (n, step) in steps.iter().take(ended).enumerate() {
+                    view.apply(step, &never()).unwrap();
+                    if told || n + 1 < ended {
+                        journal.append(b".", u64::MAX).unwrap();
+                    }
+                }
+            }
+            drop(overlay);
+            let overlay = open(directory.path());
+            assert_eq!(contents(&directory.path().join("lower")), expected, "{ended} {told}");
+            assert!(overlay.changes().unwrap().is_empty(), "{ended} {told}");
+        }
+    }
+}
