@@ -50,6 +50,7 @@
 //! | which tree a scheme means for whom | [`Mounts`], [`Directories`] | `mounts.rs` |
 //! | a backend | [`Volume`], [`File`], [`At`], [`Consent`] | `volume.rs` |
 //! | the backend on a directory | [`Direct`] | `direct/` |
+//! | the backend that keeps changes apart until somebody decides | [`Overlay`], [`Overlays`] | `overlay/` |
 //! | what a backend answers instead | [`Fault`], [`Text`]; from error numbers in `errno.rs` | `fault.rs` |
 //! | an open file of a guest | [`FileHandle`] | `handle.rs` |
 //! | threads for file work, shared fairly | [`BlockingPool`] | `pool.rs` |
@@ -70,6 +71,7 @@ mod inodes;
 mod limits;
 mod mounts;
 mod ops;
+mod overlay;
 mod path;
 mod pool;
 mod site;
@@ -90,6 +92,7 @@ pub use fault::{Fault, Text};
 pub use handle::FileHandle;
 pub use limits::{BYTES_WRITTEN, ENTRIES, FILE_BYTES, HANDLES, MAX_CONTENT, MAX_LISTED, MAX_PIECE, RESERVED};
 pub use mounts::{Directories, Mount, Mounts, Places};
+pub use overlay::{Change, ChangeKind, Overlay, OverlayError, Overlays};
 pub use path::{MAX_COMPONENT, MAX_PATH, PathError, Scheme, VfsPath};
 pub use pool::BlockingPool;
 pub use volume::{

@@ -9,7 +9,7 @@ use astrid_host_context::{CapsuleId, Principal, Scope};
 use parking_lot::Mutex;
 
 use crate::direct::Direct;
-use crate::{Scheme, Volume};
+use crate::{Overlays, Scheme, Volume};
 
 /// A volume, or the certainty that there is none.
 pub type Mount = Option<Arc<dyn Volume>>;
@@ -39,13 +39,20 @@ type Locate = dyn Fn(&Principal, &CapsuleId) -> Option<Places> + Send + Sync;
 ///
 /// Home and tmp directories are created when first used, 0700; a workspace must exist.
 pub struct Directories {
-    workspace: Mount,
+    workspace: Workspace,
     locate: Box<Locate>,
     openat2: bool,
     entries: u64,
     open: Mutex<HashMap<Key, Arc<dyn Volume>>>,
     /// Held while one is opened, which may take long; the map's own lock never is.
     opening: Mutex<()>,
+}
+
+/// What principals have as their workspace.
+#[derive(Debug)]
+enum Workspace {
+    Shared(Mount),
+    Each(Arc<Overlays>),
 }
 
 /// A home is its principal's alone, a scratch directory also its capsule's.
@@ -56,7 +63,7 @@ impl Directories {
     #[must_use]
     pub fn new() -> Self {
         Self {
-            workspace: None,
+            workspace: Workspace::Shared(None),
             locate: Box::new(|_, _| None),
             openat2: true,
             entries: crate::ENTRIES,
@@ -68,7 +75,14 @@ impl Directories {
     /// Mounts a workspace, the same for every principal.
     #[must_use]
     pub fn workspace(mut self, volume: Arc<dyn Volume>) -> Self {
-        self.workspace = Some(volume);
+        self.workspace = Workspace::Shared(Some(volume));
+        self
+    }
+
+    /// Mounts a workspace that every principal changes for itself. Calls without a principal have none.
+    #[must_use]
+    pub fn overlays(mut self, overlays: Arc<Overlays>) -> Self {
+        self.workspace = Workspace::Each(overlays);
         self
     }
 
@@ -102,6 +116,19 @@ impl Directories {
         self.open.lock().retain(|(who, ..), _| who != principal);
     }
 
+    fn open_workspace(&self, principal: &Principal) -> Mount {
+        match &self.workspace {
+            Workspace::Shared(workspace) => workspace.clone(),
+            Workspace::Each(overlays) => match overlays.of(principal) {
+                Ok(overlay) => overlay.map(|overlay| overlay as Arc<dyn Volume>),
+                Err(error) => {
+                    tracing::warn!(target: "astrid.host", %principal, %error, "an overlay cannot be opened");
+                    None
+                }
+            },
+        }
+    }
+
     fn open_directory(&self, path: &std::path::Path, scheme: Scheme) -> Mount {
         use std::os::unix::fs::DirBuilderExt;
 
@@ -128,16 +155,22 @@ impl Default for Directories {
 
 impl Mounts for Directories {
     fn ready(&self, scope: &Scope, scheme: Scheme) -> Option<Mount> {
-        if scheme == Scheme::Workspace {
-            return Some(self.workspace.clone());
+        if let (Scheme::Workspace, Workspace::Shared(workspace)) = (scheme, &self.workspace) {
+            return Some(workspace.clone());
         }
         let Some(principal) = &scope.principal else { return Some(None) };
+        if let (Scheme::Workspace, Workspace::Each(overlays)) = (scheme, &self.workspace) {
+            return overlays.ready(principal).map(|overlay| Some(overlay as Arc<dyn Volume>));
+        }
         let key = key(principal, &scope.capsule, scheme);
         self.open.lock().get(&key).cloned().map(Some)
     }
 
     fn open(&self, scope: &Scope, scheme: Scheme) -> Mount {
         let principal = scope.principal.as_ref()?;
+        if scheme == Scheme::Workspace {
+            return self.open_workspace(principal);
+        }
         let Places { home, tmp } = (self.locate)(principal, &scope.capsule)?;
         let key = key(principal, &scope.capsule, scheme);
         // Two first calls share one volume and its count of entries.

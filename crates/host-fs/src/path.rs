@@ -130,6 +130,12 @@ impl VfsPath {
         self.wants_directory
     }
 
+    /// The path of resolved components, whose names may be such as no guest could write.
+    pub(crate) fn resolved(scheme: Scheme, relative: &str) -> Self {
+        let spelling = format!("{}{relative}", scheme.prefix());
+        Self { scheme, spelling, raw: None, wants_directory: false }
+    }
+
     /// The same without the demand for a directory: what stands at the end is named, not followed.
     #[must_use]
     pub(crate) fn naming(mut self) -> Self {

@@ -11,16 +11,16 @@ use std::os::unix::fs::symlink;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use astrid_host_fs::{FsView, Text, arms::V1_0 as Arm};
+use astrid_host_fs::{Direct, Directories, FsView, Mounts, Overlays, Text, arms::V1_0 as Arm};
 use astrid_host_testkit::FakeHost;
-use common::State;
+use common::{State, state};
 use place::{Place, arm};
 
 fn flips() -> usize {
     if std::env::var_os("ASTRID_LONG_TESTS").is_some() { 1_000_000 } else { 20_000 }
 }
 
-async fn flip(openat2: bool) {
+async fn flip(openat2: bool, mounts: fn(&Place) -> Arc<dyn Mounts>) {
     let place = Place { openat2, ..Place::new() };
     let (real, link, p) = (place.at("workspace/real"), place.at("workspace/link"), place.at("workspace/p"));
     std::fs::create_dir(place.at("outside")).unwrap();
@@ -41,7 +41,7 @@ async fn flip(openat2: bool) {
             done.store(true, Ordering::Relaxed);
         }
     });
-    let first = place.host(FakeHost::builder());
+    let first = state(FakeHost::builder(), mounts(&place));
     let mut tasks = Vec::new();
     for task in 0..8 {
         let fake = FakeHost::builder().build();
@@ -53,6 +53,15 @@ async fn flip(openat2: bool) {
                     host.fs().read_file("p/f".into()).await.map(|content| {
                         assert_eq!(content, b"inside", "a byte from the outside was read");
                     })
+                } else if task % 4 == 1 {
+                    let copy = format!("copy{task}");
+                    match host.fs().copy("p/f".into(), copy.clone()).await {
+                        // Gone again where changes are rolled back all the time.
+                        Ok(()) => host.fs().read_file(copy).await.map(|content| {
+                            assert_eq!(content, b"inside", "a byte from the outside was copied");
+                        }),
+                        failed => failed,
+                    }
                 } else {
                     host.fs().write_file("p/f".into(), b"inside".into()).await
                 };
@@ -84,11 +93,34 @@ async fn flip(openat2: bool) {
 // fs case 13
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_flipping_directory_never_leads_outside() {
-    flip(true).await;
+    flip(true, Place::mounts).await;
 }
 
 // fs case 14
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_flipping_directory_never_leads_outside_without_openat2() {
-    flip(false).await;
+    flip(false, Place::mounts).await;
+}
+
+/// Before a first write, an overlay reads the lower directory that flips; a rollback makes it so again.
+fn overlaid(place: &Place) -> Arc<dyn Mounts> {
+    let lower = Direct::builder().openat2(place.openat2).open(&place.at("workspace")).unwrap();
+    let kept = place.at("changes");
+    let overlays = Arc::new(Overlays::new(Arc::new(lower), move |who| Some(kept.join(who.as_str()))));
+    let who = astrid_host_context::Principal::parse("alice").unwrap();
+    let overlay = overlays.of(&who).unwrap().unwrap();
+    std::thread::spawn(move || {
+        // Ends when the host, and with it every other holder, is gone.
+        while Arc::strong_count(&overlay) > 1 {
+            overlay.rollback().unwrap();
+            std::thread::yield_now();
+        }
+    });
+    Arc::new(Directories::new().overlays(overlays))
+}
+
+// fs cases 13, 51
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_flipping_directory_never_leads_an_overlay_outside() {
+    flip(true, overlaid).await;
 }

@@ -11,9 +11,11 @@
 //! | whole-file replacement | `replace.rs`, `temporary.rs` |
 //! | names: create, rename, link, remove | `names.rs`, `remove.rs` |
 //! | counting entries, sweeping temporaries | `ledger.rs`, `scan.rs` |
+//! | what an overlay asks of a layer | `layer.rs` |
 
 mod file;
 mod guard;
+mod layer;
 mod ledger;
 mod levels;
 mod names;
@@ -24,15 +26,17 @@ mod replace;
 mod resolve;
 mod root;
 mod scan;
-mod sys;
+pub(crate) mod sys;
 mod temporary;
 
+use std::os::fd::OwnedFd;
 use std::path::Path;
 
 use rustix::fs::{Mode, OFlags};
 
 use self::guard::Guard;
 use self::ledger::{Ledger, Share};
+pub(crate) use self::replace::Manner;
 use self::resolve::{Place, resolve};
 use self::root::Root;
 use crate::fault::Fault;
@@ -169,14 +173,18 @@ impl DirectBuilder {
     /// The system's, for the host's operators: it is not to be shown to guests.
     pub fn open(self, directory: &Path) -> std::io::Result<Direct> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let fd = rustix::fs::open(directory, flags, Mode::empty())?;
-        Ok(Direct {
+        Ok(self.on(rustix::fs::open(directory, flags, Mode::empty())?))
+    }
+
+    /// The volume of a directory that is open for reading.
+    pub(crate) fn on(self, fd: OwnedFd) -> Direct {
+        Direct {
             root: Root::new(fd, self.openat2, Guard::new(self.reserved)),
             ledger: self.entries.map(Ledger::new),
             file_mode: self.file_mode,
             directory_mode: self.directory_mode,
             power_safe: self.power_safe,
-        })
+        }
     }
 }
 
@@ -228,7 +236,7 @@ impl Volume for Direct {
     }
 
     fn replace(&self, at: At<'_>, content: Content<'_>) -> Result<Written, Fault> {
-        self.replace_file(at, content)
+        self.replace_file(at, content, Manner::default())
     }
 
     fn append(&self, at: At<'_>, data: &[u8], limit: u64) -> Result<(), Fault> {

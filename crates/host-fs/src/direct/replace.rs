@@ -2,7 +2,7 @@
 
 use std::os::fd::{AsFd, OwnedFd};
 
-use rustix::fs::{AtFlags, Mode, OFlags, RenameFlags};
+use rustix::fs::{AtFlags, Mode, OFlags, RenameFlags, Timespec, Timestamps, UTIME_OMIT};
 use rustix::io::{Errno, retry_on_intr};
 use rustix::process::geteuid;
 
@@ -20,10 +20,37 @@ use crate::volume::{At, Content, File, FileKind, Stop, Written};
 /// What moves between two looks at the token; the contract's figure.
 const CHUNK: usize = 1 << 20;
 
+/// How content is put in place, where it is not just what a guest wrote.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Manner<'a> {
+    /// Whose mode and owner a new file gets: the file it stands for in another layer.
+    pub(crate) like: Option<&'a Meta>,
+    /// Fails with [`Fault::AlreadyExists`] where there is a file.
+    pub(crate) only_new: bool,
+    /// Keeps the time of the last change of a file whose content is taken over.
+    pub(crate) keep_time: bool,
+    /// May write over a file that has another name or is open, instead of taking its name away.
+    pub(crate) in_place: bool,
+}
+
+impl Default for Manner<'_> {
+    fn default() -> Self {
+        Self { like: None, only_new: false, keep_time: false, in_place: true }
+    }
+}
+
 impl Direct {
-    pub(super) fn replace_file(&self, at: At<'_>, content: Content<'_>) -> Result<Written, Fault> {
+    pub(crate) fn replace_file(
+        &self,
+        at: At<'_>,
+        content: Content<'_>,
+        manner: Manner<'_>,
+    ) -> Result<Written, Fault> {
         for _ in 0..RETRIES {
             let place = self.find(at, true)?;
+            if manner.only_new && place.node.is_some() {
+                return Err(Fault::AlreadyExists);
+            }
             match place.kind() {
                 Some(FileKind::Directory) => return Err(Fault::IsDirectory),
                 Some(FileKind::Regular) => {}
@@ -38,7 +65,7 @@ impl Direct {
             }
             at.consent.proceed()?;
             let room = if place.node.is_none() { self.room()? } else { Share::free() };
-            if let Some(written) = self.put(at, &place, content)? {
+            if let Some(written) = self.put(at, &place, content, manner)? {
                 room.keep();
                 return Ok(written);
             }
@@ -47,19 +74,25 @@ impl Direct {
     }
 
     /// None if the name changed under the call.
-    fn put(&self, at: At<'_>, place: &Place, content: Content<'_>) -> Result<Option<Written>, Fault> {
+    fn put(
+        &self,
+        at: At<'_>,
+        place: &Place,
+        content: Content<'_>,
+        manner: Manner<'_>,
+    ) -> Result<Option<Written>, Fault> {
         let name = place.name(Fault::IsDirectory)?;
-        let Some(old) = &place.node else { return self.rename_over(at, place, name, content) };
+        let Some(old) = &place.node else { return self.rename_over(at, place, name, content, manner) };
         if old.permissions() & 0o222 == 0 && !geteuid().is_root() {
             return Err(Fault::Access);
         }
         // A second name, or a guest's open handle, must go on standing for the same file.
-        if old.links() > 1 || inodes::is_live(old.id()) {
+        if manner.in_place && (old.links() > 1 || inodes::is_live(old.id())) {
             return self.overwrite(at, place, name, content);
         }
-        match self.rename_over(at, place, name, content) {
+        match self.rename_over(at, place, name, content, manner) {
             // The directory takes no new names, or no more of them.
-            Err(Fault::Access) => self.overwrite(at, place, name, content),
+            Err(Fault::Access) if manner.in_place => self.overwrite(at, place, name, content),
             other => other,
         }
     }
@@ -70,12 +103,16 @@ impl Direct {
         place: &Place,
         name: &str,
         content: Content<'_>,
+        manner: Manner<'_>,
     ) -> Result<Option<Written>, Fault> {
         let (temporary, file) = self.temporary(place)?;
         let parent = place.parent.as_fd();
         let finish = || {
             let written = fill(&file, content, at.stop)?;
-            inherit(&file, place.node.as_ref(), content)?;
+            inherit(&file, place.node.as_ref().or(manner.like), content)?;
+            if let (true, Content::File(source)) = (manner.keep_time, content) {
+                keep_time(&file, source)?;
+            }
             if self.power_safe {
                 retry_on_intr(|| rustix::fs::fdatasync(&file)).map_err(errno::handle)?;
             }
@@ -189,6 +226,15 @@ fn fill(file: impl AsFd, content: Content<'_>, stop: &Stop) -> Result<Written, F
         }
     }
     Ok(Written { bytes, digest: Some(hasher.finalize()) })
+}
+
+/// Gives the new file the time of the last change of the one it is a copy of.
+fn keep_time(file: &OwnedFd, source: &dyn File) -> Result<(), Fault> {
+    let Some(modified) = source.stat()?.modified else { return Ok(()) };
+    let omit = Timespec { tv_sec: 0, tv_nsec: UTIME_OMIT };
+    let modified = Timespec { tv_sec: modified.seconds, tv_nsec: modified.nanoseconds.into() };
+    let times = Timestamps { last_access: omit, last_modification: modified };
+    retry_on_intr(|| rustix::fs::futimens(file, &times)).map_err(errno::handle)
 }
 
 fn write(file: impl AsFd, mut data: &[u8], mut at: u64) -> Result<(), Fault> {

@@ -15,13 +15,13 @@ fn always(flags: OFlags) -> OFlags {
 }
 
 /// A directory to resolve from. Needs no permission to read it.
-pub(super) const PIN: OFlags = OFlags::PATH.union(OFlags::NOFOLLOW);
+pub(crate) const PIN: OFlags = OFlags::PATH.union(OFlags::NOFOLLOW);
 
 /// What `openat2` must never pass: the root, a link.
-pub(super) const BENEATH: ResolveFlags =
+pub(crate) const BENEATH: ResolveFlags =
     ResolveFlags::BENEATH.union(ResolveFlags::NO_MAGICLINKS).union(ResolveFlags::NO_SYMLINKS);
 
-pub(super) fn openat2(
+pub(crate) fn openat2(
     dir: impl AsFd,
     path: &str,
     flags: OFlags,
@@ -31,18 +31,18 @@ pub(super) fn openat2(
     retry_on_intr(|| rustix::fs::openat2(dir.as_fd(), path, always(flags), Mode::empty(), resolve))
 }
 
-pub(super) fn openat(dir: impl AsFd, name: &str, flags: OFlags, mode: u32) -> Result<OwnedFd, Errno> {
+pub(crate) fn openat(dir: impl AsFd, name: &str, flags: OFlags, mode: u32) -> Result<OwnedFd, Errno> {
     let mode = Mode::from_raw_mode(mode);
     retry_on_intr(|| rustix::fs::openat(dir.as_fd(), name, always(flags) | OFlags::NOFOLLOW, mode))
 }
 
 /// What the system says of the object a descriptor stands for.
-pub(super) fn stat(fd: impl AsFd) -> Result<Meta, Errno> {
+pub(crate) fn stat(fd: impl AsFd) -> Result<Meta, Errno> {
     statx(fd, "", AtFlags::EMPTY_PATH)
 }
 
 /// What the system says of a name, never of what it links to.
-pub(super) fn stat_at(dir: impl AsFd, name: &str) -> Result<Meta, Errno> {
+pub(crate) fn stat_at(dir: impl AsFd, name: &str) -> Result<Meta, Errno> {
     statx(dir, name, AtFlags::SYMLINK_NOFOLLOW | AtFlags::NO_AUTOMOUNT)
 }
 
@@ -51,17 +51,17 @@ fn statx(dir: impl AsFd, name: &str, flags: AtFlags) -> Result<Meta, Errno> {
     Ok(Meta(retry_on_intr(|| rustix::fs::statx(dir.as_fd(), name, flags, mask))?))
 }
 
-pub(super) fn readlink(dir: impl AsFd, name: &str) -> Result<String, Errno> {
+pub(crate) fn readlink(dir: impl AsFd, name: &str) -> Result<String, Errno> {
     let target = retry_on_intr(|| rustix::fs::readlinkat(dir.as_fd(), name, Vec::new()))?;
     target.into_string().map_err(|_| Errno::ILSEQ)
 }
 
 /// What is known about an object.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Meta(Statx);
+pub(crate) struct Meta(Statx);
 
 impl Meta {
-    pub(super) fn kind(&self) -> FileKind {
+    pub(crate) fn kind(&self) -> FileKind {
         use rustix::fs::FileType;
         match FileType::from_raw_mode(self.0.stx_mode.into()) {
             FileType::RegularFile => FileKind::Regular,
@@ -75,23 +75,23 @@ impl Meta {
         }
     }
 
-    pub(super) fn size(&self) -> u64 {
+    pub(crate) fn size(&self) -> u64 {
         self.0.stx_size
     }
 
-    pub(super) fn links(&self) -> u32 {
+    pub(crate) fn links(&self) -> u32 {
         self.0.stx_nlink
     }
 
-    pub(super) fn permissions(&self) -> u32 {
+    pub(crate) fn permissions(&self) -> u32 {
         u32::from(self.0.stx_mode) & 0o7777
     }
 
-    pub(super) fn owner(&self) -> (u32, u32) {
+    pub(crate) fn owner(&self) -> (u32, u32) {
         (self.0.stx_uid, self.0.stx_gid)
     }
 
-    pub(super) fn id(&self) -> FileId {
+    pub(crate) fn id(&self) -> FileId {
         FileId {
             device: (u64::from(self.0.stx_dev_major) << 32) | u64::from(self.0.stx_dev_minor),
             inode: self.0.stx_ino,
@@ -99,7 +99,7 @@ impl Meta {
     }
 
     /// As guests see it; `size` of a link is the caller's to correct.
-    pub(super) fn public(&self) -> FileStat {
+    pub(crate) fn public(&self) -> FileStat {
         let has = |flag: StatxFlags| self.0.stx_mask & flag.bits() != 0;
         let time = |flag, at: rustix::fs::StatxTimestamp| {
             has(flag).then_some(Timestamp { seconds: at.tv_sec, nanoseconds: at.tv_nsec })
