@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use astrid_capsule_manifest::{CapsuleManifest, EnvDefault, EnvKind};
+use astrid_capsule_manifest::{CapsuleManifest, EnvDefault, EnvKind, UplinkProfile};
 use astrid_event_bus::{Bus, Gate};
 use astrid_host_context::{CallContext, CapsuleId, Principal};
 use astrid_host_fs::FsCtx;
@@ -13,16 +13,17 @@ use astrid_host_kv::KvCtx;
 use astrid_host_net::NetCtx;
 use astrid_host_request_context::RequestContextCtx;
 use astrid_host_sys::SysCtx;
+use astrid_host_uplink::{Endpoint, InboundRx, Name, Platform, Profile, UplinkCtx, Uplinks};
 use astrid_principals::{Principals, Tokens};
 use tokio::sync::watch;
 use uuid::Uuid;
 
-use crate::CapsuleError;
 use crate::header_secrets::HeaderSecrets;
 use crate::net::{SOCKET_PATH_KEY, UplinkFrames};
 use crate::principal::{Contexts, FileOverlay};
 use crate::runtime::Inner;
 use crate::wasm::Domains;
+use crate::{CapsuleError, Code};
 
 /// Who a capsule is.
 pub(crate) struct Identity {
@@ -48,6 +49,14 @@ pub(crate) struct DomainKit {
     reads_all_audit: bool,
     net: NetCtx,
     is_uplink: bool,
+    uplink: UplinkCtx,
+}
+
+/// What the kernel holds of a load, for the guests' other ends.
+pub(crate) struct Ends {
+    /// Becomes true when the guest calls `signal-ready`.
+    pub(crate) ready: watch::Receiver<bool>,
+    pub(crate) inbound: InboundRx,
 }
 
 impl DomainKit {
@@ -56,8 +65,10 @@ impl DomainKit {
         manifest: &CapsuleManifest,
         gate: &Gate,
         tokens: &Arc<Tokens>,
-    ) -> Result<(Self, watch::Receiver<bool>), CapsuleError> {
+    ) -> Result<(Self, Ends), CapsuleError> {
         let (ready, signalled) = watch::channel(false);
+        let (uplinks, inbound) = Uplinks::new();
+        declare(&uplinks, manifest)?;
         let handlers = manifest.bindings.iter().map(|binding| Handler {
             action: binding.action.clone(),
             topic: binding.pattern.as_str().to_owned(),
@@ -81,8 +92,9 @@ impl DomainKit {
             reads_all_audit: runtime.principals.holds(&runtime.owner, "audit:read_all"),
             net,
             is_uplink: manifest.capabilities.uplink,
+            uplink: uplink(runtime, manifest, uplinks),
         };
-        Ok((kit, signalled))
+        Ok((kit, Ends { ready: signalled, inbound }))
     }
 
     /// The contexts of one store, whose own context between calls is `own`.
@@ -111,8 +123,49 @@ impl DomainKit {
             http: self.http.clone(),
             net,
             request_context: RequestContextCtx,
+            uplink: self.uplink.clone(),
         }
     }
+
+    /// The capsule's endpoints, in no order.
+    pub(crate) fn uplinks(&self) -> Vec<Arc<Endpoint>> {
+        self.uplink.uplinks().list()
+    }
+
+    /// Ends what must not outlive the load.
+    pub(crate) fn end(&self) {
+        self.uplink.uplinks().end();
+    }
+}
+
+/// Registers the `[[uplink]]` tables.
+fn declare(uplinks: &Uplinks, manifest: &CapsuleManifest) -> Result<(), CapsuleError> {
+    for declared in &manifest.uplinks {
+        let invalid = |error: &dyn std::fmt::Display| {
+            let problem = format!("[[uplink]] {:?} on {:?}: {error}", declared.name, declared.platform);
+            CapsuleError::new(Code::Manifest, problem)
+        };
+        let name = Name::parse(&declared.name).map_err(|error| invalid(&error))?;
+        let platform = Platform::parse(&declared.platform).map_err(|error| invalid(&error))?;
+        let profile = match declared.profile {
+            UplinkProfile::Chat => Profile::Chat,
+            UplinkProfile::Interactive => Profile::Interactive,
+            UplinkProfile::Notify => Profile::Notify,
+            UplinkProfile::Bridge => Profile::Bridge,
+            other => return Err(invalid(&format!("the profile {} is not known here", other.as_str()))),
+        };
+        uplinks.declare(name, platform, profile).map_err(|error| invalid(&error))?;
+    }
+    Ok(())
+}
+
+fn uplink(runtime: &Inner, manifest: &CapsuleManifest, uplinks: Arc<Uplinks>) -> UplinkCtx {
+    let trusted = runtime.config.uplink_platforms.get(&*manifest.package.name);
+    UplinkCtx::builder(uplinks)
+        .links(runtime.links.clone())
+        .sessions(runtime.sessions.clone())
+        .trusted_platforms(trusted.into_iter().flatten().cloned())
+        .build()
 }
 
 fn sys(

@@ -8,6 +8,7 @@ use astrid_dispatch::{Access, Dispatcher, Limits};
 use astrid_event_bus::Bus;
 use astrid_host_context::{AuditSink, DenyAll, HostServices, JsonLines, Principal};
 use astrid_host_sys::{FileSecrets, LogRouter, LogSettings};
+use astrid_host_uplink::{Links, MemoryLinks};
 use astrid_security_gate::Roots;
 use astrid_store_redb::{Options as StoreOptions, RedbStore};
 use parking_lot::Mutex;
@@ -22,6 +23,7 @@ use super::{Inner, Runtime};
 use super::{mounts, network};
 use crate::cache::CompileCache;
 use crate::engine::WasmHost;
+use crate::inbound::{self, LiveLinks};
 use crate::net::Network;
 use crate::principal::{ByProfile, Queues};
 use crate::{CapsuleError, Config, Exempt, Home, Kernel};
@@ -44,6 +46,8 @@ pub struct RuntimeBuilder {
     exempt: Option<Arc<dyn Exempt>>,
     access: Option<Arc<dyn Access>>,
     limits: Option<Arc<dyn Limits>>,
+    links: Option<Arc<dyn Links>>,
+    inbound_to_embedder: bool,
 }
 
 impl RuntimeBuilder {
@@ -111,6 +115,22 @@ impl RuntimeBuilder {
         self
     }
 
+    /// Knows which principals the accounts of outside platforms are linked to. Default: nobody is linked,
+    /// so that nothing an uplink brings in has a destination.
+    #[must_use]
+    pub fn links(mut self, links: Arc<dyn Links>) -> Self {
+        self.links = Some(links);
+        self
+    }
+
+    /// Leaves what uplinks bring in to [`Runtime::take_inbound`]. Else the runtime publishes it on
+    /// `user.v1.prompt`.
+    #[must_use]
+    pub fn inbound_to_embedder(mut self, theirs: bool) -> Self {
+        self.inbound_to_embedder = theirs;
+        self
+    }
+
     /// Opens home and store and starts the engine.
     ///
     /// # Errors
@@ -126,7 +146,19 @@ impl RuntimeBuilder {
     }
 
     fn start(self) -> Result<Inner, CapsuleError> {
-        let Self { home, workspace, owner, config, allow_unverified, audit, exempt, access, limits } = self;
+        let Self {
+            home,
+            workspace,
+            owner,
+            config,
+            allow_unverified,
+            audit,
+            exempt,
+            access,
+            limits,
+            links,
+            inbound_to_embedder,
+        } = self;
         let owner = owner.as_deref().unwrap_or(DEFAULT_OWNER);
         let owner = Principal::parse(owner).map_err(CapsuleError::host)?;
         let workspace = workspace.unwrap_or_else(|| PathBuf::from("."));
@@ -166,6 +198,9 @@ impl RuntimeBuilder {
         let bus = Bus::builder().interceptors(dispatcher.clone()).build();
         dispatcher.attach(&bus);
         dispatcher.watch(&bus, registry.clone());
+        let links = links.unwrap_or_else(|| Arc::new(MemoryLinks::new()));
+        let links = Arc::new(LiveLinks { links, principals: principals.clone() });
+        let sessions = inbound::sessions(&bus, &registry)?;
         let store = Arc::new(store);
         let airlock = network::airlock(&config);
         let actions =
@@ -189,6 +224,9 @@ impl RuntimeBuilder {
             secrets: Arc::new(FileSecrets::new(home.state().join("secrets"))),
             http: network::http_client(&airlock, &config)?,
             net: Network::start(&home, airlock)?,
+            links,
+            sessions,
+            inbound_to_embedder,
             logs,
             dispatcher,
             linker,

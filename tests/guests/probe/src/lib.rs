@@ -5,6 +5,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use astrid_sys::astrid::ipc::host as ipc;
 use astrid_sys::astrid::kv::host as kv;
 use astrid_sys::astrid::sys::host as sys;
+use astrid_sys::astrid::net::host as net;
+use astrid_sys::astrid::uplink::host as uplink;
 use astrid_sys::{CapsuleResult, Guest};
 use serde_json::{Value, json};
 
@@ -46,6 +48,13 @@ impl Guest for Probe {
                 core::arch::wasm32::unreachable()
             }
             "publish" => done(ipc::publish(text(&input, "topic"), &input["payload"].to_string())),
+            "flood" => {
+                let payload = format!("\"{}\"", "x".repeat(number(&input, "bytes") as usize - 2));
+                let published = (0..number(&input, "count"))
+                    .take_while(|_| ipc::publish(text(&input, "topic"), &payload).is_ok())
+                    .count();
+                answer("final", Some(json!(published).to_string()))
+            }
             "subscribe-leak" => {
                 let made = (0..number(&input, "count"))
                     .take_while(|_| ipc::subscribe(text(&input, "topic")).map(std::mem::forget).is_ok());
@@ -62,6 +71,20 @@ impl Guest for Probe {
             }
             "caller" => done(sys::get_caller().map(|c| json!([c.principal, c.source_id, c.timestamp]))),
             "sleep" => done(sys::sleep_ns(number(&input, "ns"))),
+            "register" => {
+                let profile = match text(&input, "profile") {
+                    "interactive" => uplink::UplinkProfile::Interactive,
+                    "notify" => uplink::UplinkProfile::Notify,
+                    "bridge" => uplink::UplinkProfile::Bridge,
+                    _ => uplink::UplinkProfile::Chat,
+                };
+                done(uplink::uplink_register(text(&input, "name"), text(&input, "platform"), profile))
+            }
+            "send" => done(uplink::uplink_send(text(&input, "id"), text(&input, "user"), text(&input, "content"))),
+            "connect" => {
+                let port = number(&input, "port") as u16;
+                done(net::connect_tcp(text(&input, "host"), port).map(|_| true))
+            }
             "config" => done(sys::get_config(text(&input, "key"))),
             "capabilities" => answer("final", Some(json!(sys::enumerate_capabilities()).to_string())),
             "log" => {
