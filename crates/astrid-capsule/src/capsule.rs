@@ -40,6 +40,8 @@ pub enum State {
     Loading,
     /// Handles calls.
     Ready,
+    /// Handles calls, and twenty in a row failed within a minute; with the reason. Ends with the next that does not.
+    Degraded(String),
     /// Calls are refused, running ones end.
     Unloading,
     /// Broken, with the reason.

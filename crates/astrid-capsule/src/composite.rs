@@ -75,9 +75,11 @@ impl Capsule for CompositeCapsule {
 
     fn state(&self) -> State {
         let state = self.state.lock().clone();
-        match (state, self.wasm.as_ref().and_then(WasmEngine::failure)) {
-            (State::Ready, Some(reason)) => State::Failed(reason),
-            (state, _) => state,
+        let (State::Ready, Some(wasm)) = (&state, &self.wasm) else { return state };
+        match (wasm.failure(), wasm.degraded()) {
+            (Some(reason), _) => State::Failed(reason),
+            (None, Some(reason)) => State::Degraded(reason),
+            (None, None) => State::Ready,
         }
     }
 

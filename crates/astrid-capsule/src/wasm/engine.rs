@@ -14,6 +14,7 @@ use tokio::task::AbortHandle;
 
 use super::run_loop::{RunLoop, RunSettings};
 use super::store::Template;
+use super::traps::Traps;
 use crate::inbound::Queue;
 use crate::pool::Pool;
 use crate::{HandlerResult, Invoker, Readiness};
@@ -47,6 +48,7 @@ pub(crate) struct WasmEngine {
     run_loop: Option<RunLoop>,
     evictor: AbortHandle,
     warned: Mutex<HashSet<String>>,
+    pub(super) traps: Traps,
 }
 
 impl WasmEngine {
@@ -57,7 +59,7 @@ impl WasmEngine {
         let evictor = tokio::spawn(pool.evict_periodically()).abort_handle();
         let has_run = parts.template.guest.exports().has_run;
         let run_loop = has_run.then(|| RunLoop::new(parts.ready.clone(), parts.run.clone()));
-        Self { parts, pool, run_loop, evictor, warned: Mutex::default() }
+        Self { parts, pool, run_loop, evictor, warned: Mutex::default(), traps: Traps::default() }
     }
 
     pub(crate) fn id(&self) -> &CapsuleId {
@@ -117,6 +119,11 @@ impl WasmEngine {
     /// Why the run loop is not running any more, if it failed.
     pub(crate) fn failure(&self) -> Option<String> {
         self.run_loop.as_ref().and_then(RunLoop::failure)
+    }
+
+    /// Why its handlers are no good at the moment, if they are not.
+    pub(crate) fn degraded(&self) -> Option<String> {
+        self.traps.degraded()
     }
 
     pub(crate) fn cancel_principal(&self, principal: &Principal) {
