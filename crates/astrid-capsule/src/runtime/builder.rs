@@ -9,7 +9,7 @@ use astrid_event_bus::Bus;
 use astrid_host_context::{AuditSink, DenyAll, HostServices, JsonLines, Principal};
 use astrid_host_sys::{FileSecrets, LogRouter, LogSettings};
 use astrid_host_uplink::{Links, MemoryLinks};
-use astrid_security_gate::Roots;
+use astrid_security_gate::{ProfileGate, Roots};
 use astrid_store_redb::{Options as StoreOptions, RedbStore};
 use parking_lot::Mutex;
 use wasmtime::component::Linker;
@@ -25,7 +25,7 @@ use crate::cache::CompileCache;
 use crate::engine::WasmHost;
 use crate::inbound::{self, LiveLinks};
 use crate::net::Network;
-use crate::principal::{ByProfile, Queues};
+use crate::principal::{ByProfile, Held, ProfileRestrictions, Queues};
 use crate::{CapsuleError, Config, Exempt, Home, Kernel};
 
 /// The principal that owns what this host runs unless the embedder names another (principals chapter §1).
@@ -203,6 +203,10 @@ impl RuntimeBuilder {
         let sessions = inbound::sessions(&bus, &registry)?;
         let store = Arc::new(store);
         let airlock = network::airlock(&config);
+        let directories = Arc::new(mounts::of(opened, &principals));
+        let net = Network::start(&home, airlock.clone())?;
+        let held = Arc::new(Held { connections: net.connections.clone(), directories: directories.clone() });
+        principals.revocations.watch(&held);
         let actions =
             Actions { registry: registry.clone(), dispatcher: dispatcher.clone(), bus: bus.clone() };
         Ok(Inner {
@@ -213,17 +217,19 @@ impl RuntimeBuilder {
             health: Health::default(),
             tasks: Mutex::default(),
             _queues: queues,
+            _held: held,
             bus,
             // Each capsule replaces the gate by its own; what reaches no capsule is denied.
             services: HostServices::new(Arc::new(DenyAll), principals.quota.clone(), audit),
             principals: principals.clone(),
+            profiles: ProfileGate::new(ProfileRestrictions::new(principals.clone())),
             memory: Arc::default(),
-            mounts: Arc::new(mounts::of(opened, &principals)),
+            mounts: directories,
             registry,
             store,
             secrets: Arc::new(FileSecrets::new(home.state().join("secrets"))),
             http: network::http_client(&airlock, &config)?,
-            net: Network::start(&home, airlock)?,
+            net,
             links,
             sessions,
             inbound_to_embedder,

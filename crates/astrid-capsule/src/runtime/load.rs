@@ -10,7 +10,7 @@ use astrid_event_bus::{AccessPattern, Binding, BindingGuard, Charset, Gate};
 use astrid_guest::{Exports, GuestPre, InstanceError};
 use astrid_host_context::{CallContext, Cancellation, CapsuleId, Principal};
 use astrid_principals::Tokens;
-use astrid_security_gate::ManifestSecurityGate;
+use astrid_security_gate::{Both, ManifestSecurityGate};
 use parking_lot::Mutex;
 use uuid::Uuid;
 
@@ -202,7 +202,7 @@ async fn engine(
     let engine = WasmEngine::new(Parts {
         template: Template {
             guest,
-            services: runtime.services.with_policy(Arc::new(policy)),
+            services: runtime.services.with_policy(Arc::new(Both(policy, runtime.profiles.clone()))),
             domains: Arc::new(domains),
             principals: runtime.principals.clone(),
             logs: runtime.logs.clone(),

@@ -36,7 +36,7 @@ use astrid_host_net::Connections;
 use astrid_host_sys::{LogRouter, SecretStore};
 use astrid_host_uplink::{Links, Sessions};
 use astrid_principals::Principals;
-use astrid_security_gate::Roots;
+use astrid_security_gate::{ProfileGate, Roots};
 use astrid_store_redb::RedbStore;
 use parking_lot::Mutex;
 use tokio::task::AbortHandle;
@@ -46,7 +46,7 @@ use crate::cache::CompileCache;
 use crate::capsule::SharedCapsule;
 use crate::engine::WasmHost;
 use crate::net::Network;
-use crate::principal::Queues;
+use crate::principal::{Held, ProfileRestrictions, Queues};
 use crate::wasm::{HostState, MemoryStats};
 use crate::{CapsuleError, Config, Exempt, Home};
 pub use builder::RuntimeBuilder;
@@ -77,8 +77,11 @@ pub(crate) struct Inner {
     pub(crate) dispatcher: Arc<Dispatcher>,
     /// Told of revocations for as long as it is held.
     pub(crate) _queues: Arc<Queues>,
+    pub(crate) _held: Arc<Held>,
     pub(crate) services: HostServices,
     pub(crate) principals: Arc<Principals>,
+    /// Stage two of every capsule's gate.
+    pub(crate) profiles: ProfileGate<ProfileRestrictions>,
     pub(crate) memory: Arc<MemoryStats>,
     pub(crate) mounts: Arc<dyn Mounts>,
     pub(crate) logs: LogRouter,

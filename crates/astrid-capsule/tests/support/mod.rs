@@ -102,6 +102,8 @@ pub(crate) const ACTIONS: &[&str] = &[
     "register",
     "send",
     "connect",
+    "hold",
+    "write",
     "subscribe-leak",
     "recv-then-caller",
     "caller",

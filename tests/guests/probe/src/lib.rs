@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use astrid_sys::astrid::fs::host as fs;
 use astrid_sys::astrid::ipc::host as ipc;
 use astrid_sys::astrid::kv::host as kv;
 use astrid_sys::astrid::sys::host as sys;
@@ -85,6 +86,13 @@ impl Guest for Probe {
                 let port = number(&input, "port") as u16;
                 done(net::connect_tcp(text(&input, "host"), port).map(|_| true))
             }
+            "hold" => {
+                let held = net::connect_tcp(text(&input, "host"), number(&input, "port") as u16);
+                let _ = ipc::publish("probe.v1.listening", "{}");
+                let _ = sys::sleep_ns(60_000_000_000);
+                done(held.map(|_| true))
+            }
+            "write" => done(fs::write_file(text(&input, "path"), &vec![b'x'; number(&input, "bytes") as usize])),
             "config" => done(sys::get_config(text(&input, "key"))),
             "capabilities" => answer("final", Some(json!(sys::enumerate_capabilities()).to_string())),
             "log" => {
