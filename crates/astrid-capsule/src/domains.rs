@@ -8,7 +8,7 @@ use astrid_host_context::{CallContext, CapsuleId, Principal};
 use astrid_host_fs::FsCtx;
 use astrid_host_http::HttpCtx;
 use astrid_host_io::IoCtx;
-use astrid_host_ipc::{Handler, InFlight, IpcCtx, RecvIdle, ReservedTopics};
+use astrid_host_ipc::{Handler, InFlight, IpcCtx, RecvIdle, ReservedTopics, Residency};
 use astrid_host_kv::KvCtx;
 use astrid_host_net::NetCtx;
 use astrid_host_request_context::RequestContextCtx;
@@ -47,6 +47,7 @@ pub(crate) struct DomainKit {
     principals: Arc<Principals>,
     /// A snapshot of the load: a capsule keeps what it was loaded with until it is loaded again.
     reads_all_audit: bool,
+    residency: Residency,
     net: NetCtx,
     is_uplink: bool,
     uplink: UplinkCtx,
@@ -90,6 +91,11 @@ impl DomainKit {
             tokens: tokens.clone(),
             principals: runtime.principals.clone(),
             reads_all_audit: runtime.principals.holds(&runtime.owner, "audit:read_all"),
+            residency: if runtime.config.system_resident.contains(&*manifest.package.name) {
+                Residency::SystemResident
+            } else {
+                Residency::Owned
+            },
             net,
             is_uplink: manifest.capabilities.uplink,
             uplink: uplink(runtime, manifest, uplinks),
@@ -105,6 +111,7 @@ impl DomainKit {
             .recv_idle(self.recv_idle)
             .reserved(self.reserved.clone())
             .reads_all_audit(self.reads_all_audit)
+            .residency(self.residency)
             .resolver(Arc::new(Contexts::new(self.tokens.clone(), self.principals.clone())));
         // What an uplink's store read last is evidence for what it publishes next, in that store alone.
         let (ipc, net) = if self.is_uplink {
