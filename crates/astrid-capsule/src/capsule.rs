@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use astrid_capsule_manifest::{Binding, CapsuleManifest};
 use astrid_host_context::{Attribution, Caller, Principal, Provenance, Trail};
+use astrid_host_uplink::{Endpoint, InboundRx};
 use bytes::Bytes;
 use uuid::Uuid;
 
@@ -39,6 +40,8 @@ pub enum State {
     Loading,
     /// Handles calls.
     Ready,
+    /// Handles calls, and twenty in a row failed within a minute; with the reason. Ends with the next that does not.
+    Degraded(String),
     /// Calls are refused, running ones end.
     Unloading,
     /// Broken, with the reason.
@@ -127,7 +130,13 @@ pub trait Capsule: Send + Sync {
     /// Asks the capsule for its tools, and remembers what it says for [`Capsule::tools`].
     fn discover_tools(&self) -> BoxFuture<'_, ()>;
 
-    /// Starts what runs by itself: the run loop, if there is one.
+    /// The endpoints of outside platforms it has now, in no order.
+    fn uplinks(&self) -> Vec<Arc<Endpoint>>;
+
+    /// What those bring in. Once per load, and only where the runtime does not publish it itself.
+    fn take_inbound_rx(&self) -> Option<InboundRx>;
+
+    /// Starts what runs by itself: the run loop, if there is one, and publishing what uplinks bring in.
     fn activate(&self);
 
     /// Waits until the run loop signalled, ended, or `timeout` passed.

@@ -1,9 +1,11 @@
 //! A capsule as a whole: its manifest, its engines, its state.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use astrid_capsule_manifest::{Binding, CapsuleManifest};
 use astrid_host_context::Principal;
+use astrid_host_uplink::{Endpoint, InboundRx};
 use bytes::Bytes;
 use parking_lot::Mutex;
 use uuid::Uuid;
@@ -73,9 +75,11 @@ impl Capsule for CompositeCapsule {
 
     fn state(&self) -> State {
         let state = self.state.lock().clone();
-        match (state, self.wasm.as_ref().and_then(WasmEngine::failure)) {
-            (State::Ready, Some(reason)) => State::Failed(reason),
-            (state, _) => state,
+        let (State::Ready, Some(wasm)) = (&state, &self.wasm) else { return state };
+        match (wasm.failure(), wasm.degraded()) {
+            (Some(reason), _) => State::Failed(reason),
+            (None, Some(reason)) => State::Degraded(reason),
+            (None, None) => State::Ready,
         }
     }
 
@@ -124,6 +128,14 @@ impl Capsule for CompositeCapsule {
             let described = tools::describe(self).await;
             *self.tools.lock() = described;
         })
+    }
+
+    fn uplinks(&self) -> Vec<Arc<Endpoint>> {
+        self.wasm.as_ref().map(WasmEngine::uplinks).unwrap_or_default()
+    }
+
+    fn take_inbound_rx(&self) -> Option<InboundRx> {
+        self.wasm.as_ref().and_then(WasmEngine::take_inbound_rx)
     }
 
     fn activate(&self) {

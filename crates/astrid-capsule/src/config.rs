@@ -1,10 +1,12 @@
 //! What an operator may set, with the reason for each default.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use astrid_airlock::LocalEgress;
 use astrid_host_http::HttpSettings;
 use astrid_host_ipc::RecvIdle;
+use astrid_host_uplink::Platform;
 
 /// How instances get their memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -55,6 +57,13 @@ pub struct Config {
     /// Which capsule may reach which local `host:port`, `[security.capsule_local_egress]`; nobody may
     /// unless the operator says so, since local services trust whoever reaches them.
     pub local_egress: LocalEgress,
+    /// Capsules whose run loops serve every principal, where others serve their owner alone. Such a guest
+    /// holds what different principals say in one memory, so this is for reviewed ones.
+    pub system_resident: BTreeSet<String>,
+    /// By capsule, the platforms whose links count for it whoever made them,
+    /// `[uplinks."<capsule>"] platforms`; of other platforms only links that the capsule itself made do, so
+    /// that a new bridge cannot speak for everybody who is linked already.
+    pub uplink_platforms: BTreeMap<String, Vec<Platform>>,
     /// Section `[http]`.
     pub http: HttpSettings,
     /// Further root certificates as PEM, `http.extra_ca`.
@@ -79,6 +88,8 @@ impl Default for Config {
             allow_unverified: false,
             recv_idle: RecvIdle::default(),
             local_egress: LocalEgress::new(),
+            system_resident: BTreeSet::new(),
+            uplink_platforms: BTreeMap::new(),
             http: HttpSettings::default(),
             http_extra_ca: Vec::new(),
         }

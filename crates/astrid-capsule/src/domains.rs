@@ -2,27 +2,28 @@
 
 use std::sync::Arc;
 
-use astrid_capsule_manifest::{CapsuleManifest, EnvDefault, EnvKind};
+use astrid_capsule_manifest::{CapsuleManifest, EnvDefault, EnvKind, UplinkProfile};
 use astrid_event_bus::{Bus, Gate};
 use astrid_host_context::{CallContext, CapsuleId, Principal};
 use astrid_host_fs::FsCtx;
 use astrid_host_http::HttpCtx;
 use astrid_host_io::IoCtx;
-use astrid_host_ipc::{Handler, InFlight, IpcCtx, RecvIdle, ReservedTopics};
+use astrid_host_ipc::{Handler, InFlight, IpcCtx, RecvIdle, ReservedTopics, Residency};
 use astrid_host_kv::KvCtx;
 use astrid_host_net::NetCtx;
 use astrid_host_request_context::RequestContextCtx;
 use astrid_host_sys::SysCtx;
+use astrid_host_uplink::{Endpoint, InboundRx, Name, Platform, Profile, UplinkCtx, Uplinks};
 use astrid_principals::{Principals, Tokens};
 use tokio::sync::watch;
 use uuid::Uuid;
 
-use crate::CapsuleError;
 use crate::header_secrets::HeaderSecrets;
 use crate::net::{SOCKET_PATH_KEY, UplinkFrames};
 use crate::principal::{Contexts, FileOverlay};
 use crate::runtime::Inner;
 use crate::wasm::Domains;
+use crate::{CapsuleError, Code};
 
 /// Who a capsule is.
 pub(crate) struct Identity {
@@ -46,8 +47,17 @@ pub(crate) struct DomainKit {
     principals: Arc<Principals>,
     /// A snapshot of the load: a capsule keeps what it was loaded with until it is loaded again.
     reads_all_audit: bool,
+    residency: Residency,
     net: NetCtx,
     is_uplink: bool,
+    uplink: UplinkCtx,
+}
+
+/// What the kernel holds of a load, for the guests' other ends.
+pub(crate) struct Ends {
+    /// Becomes true when the guest calls `signal-ready`.
+    pub(crate) ready: watch::Receiver<bool>,
+    pub(crate) inbound: InboundRx,
 }
 
 impl DomainKit {
@@ -56,8 +66,10 @@ impl DomainKit {
         manifest: &CapsuleManifest,
         gate: &Gate,
         tokens: &Arc<Tokens>,
-    ) -> Result<(Self, watch::Receiver<bool>), CapsuleError> {
+    ) -> Result<(Self, Ends), CapsuleError> {
         let (ready, signalled) = watch::channel(false);
+        let (uplinks, inbound) = Uplinks::new();
+        declare(&uplinks, manifest)?;
         let handlers = manifest.bindings.iter().map(|binding| Handler {
             action: binding.action.clone(),
             topic: binding.pattern.as_str().to_owned(),
@@ -79,10 +91,16 @@ impl DomainKit {
             tokens: tokens.clone(),
             principals: runtime.principals.clone(),
             reads_all_audit: runtime.principals.holds(&runtime.owner, "audit:read_all"),
+            residency: if runtime.config.system_resident.contains(&*manifest.package.name) {
+                Residency::SystemResident
+            } else {
+                Residency::Owned
+            },
             net,
             is_uplink: manifest.capabilities.uplink,
+            uplink: uplink(runtime, manifest, uplinks),
         };
-        Ok((kit, signalled))
+        Ok((kit, Ends { ready: signalled, inbound }))
     }
 
     /// The contexts of one store, whose own context between calls is `own`.
@@ -93,6 +111,7 @@ impl DomainKit {
             .recv_idle(self.recv_idle)
             .reserved(self.reserved.clone())
             .reads_all_audit(self.reads_all_audit)
+            .residency(self.residency)
             .resolver(Arc::new(Contexts::new(self.tokens.clone(), self.principals.clone())));
         // What an uplink's store read last is evidence for what it publishes next, in that store alone.
         let (ipc, net) = if self.is_uplink {
@@ -111,8 +130,49 @@ impl DomainKit {
             http: self.http.clone(),
             net,
             request_context: RequestContextCtx,
+            uplink: self.uplink.clone(),
         }
     }
+
+    /// The capsule's endpoints, in no order.
+    pub(crate) fn uplinks(&self) -> Vec<Arc<Endpoint>> {
+        self.uplink.uplinks().list()
+    }
+
+    /// Ends what must not outlive the load.
+    pub(crate) fn end(&self) {
+        self.uplink.uplinks().end();
+    }
+}
+
+/// Registers the `[[uplink]]` tables.
+fn declare(uplinks: &Uplinks, manifest: &CapsuleManifest) -> Result<(), CapsuleError> {
+    for declared in &manifest.uplinks {
+        let invalid = |error: &dyn std::fmt::Display| {
+            let problem = format!("[[uplink]] {:?} on {:?}: {error}", declared.name, declared.platform);
+            CapsuleError::new(Code::Manifest, problem)
+        };
+        let name = Name::parse(&declared.name).map_err(|error| invalid(&error))?;
+        let platform = Platform::parse(&declared.platform).map_err(|error| invalid(&error))?;
+        let profile = match declared.profile {
+            UplinkProfile::Chat => Profile::Chat,
+            UplinkProfile::Interactive => Profile::Interactive,
+            UplinkProfile::Notify => Profile::Notify,
+            UplinkProfile::Bridge => Profile::Bridge,
+            other => return Err(invalid(&format!("the profile {} is not known here", other.as_str()))),
+        };
+        uplinks.declare(name, platform, profile).map_err(|error| invalid(&error))?;
+    }
+    Ok(())
+}
+
+fn uplink(runtime: &Inner, manifest: &CapsuleManifest, uplinks: Arc<Uplinks>) -> UplinkCtx {
+    let trusted = runtime.config.uplink_platforms.get(&*manifest.package.name);
+    UplinkCtx::builder(uplinks)
+        .links(runtime.links.clone())
+        .sessions(runtime.sessions.clone())
+        .trusted_platforms(trusted.into_iter().flatten().cloned())
+        .build()
 }
 
 fn sys(

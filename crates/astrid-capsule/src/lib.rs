@@ -61,6 +61,8 @@ mod header_secrets;
 #[cfg(feature = "runtime")]
 mod home;
 #[cfg(feature = "runtime")]
+mod inbound;
+#[cfg(feature = "runtime")]
 mod load;
 #[cfg(feature = "runtime")]
 mod net;
@@ -85,6 +87,7 @@ pub use {
     astrid_event_bus::LifecycleEvent,
     astrid_host_http::HttpSettings,
     astrid_host_ipc::RecvIdle,
+    astrid_host_uplink::{InboundRx, Links, Platform},
     astrid_principals::{Profile, Quotas, Unusable, Usage},
     cache::Origin,
     capsule::{BoxFuture, Capsule, HandlerResult, Invoker, Readiness, SharedCapsule, State},
@@ -94,7 +97,9 @@ pub use {
     error::{CapsuleError, Code},
     exempt::Exempt,
     home::Home,
-    runtime::{BootError, BootFailure, BootReport, Booted, Runtime, RuntimeBuilder, Schema},
+    runtime::{
+        BootError, BootFailure, BootReport, Booted, Runtime, RuntimeBuilder, Schema, UplinkDescriptor,
+    },
     timings::Timings,
     tools::ToolDescriptor,
 };

@@ -29,4 +29,5 @@ packages! {
     ("net", "1.0.0", astrid_host_net::add_to_linker, astrid_host_net::NetView),
     ("request-context", "1.0.0", astrid_host_request_context::add_to_linker, astrid_host_request_context::RequestContextView),
     ("sys", "1.0.0", astrid_host_sys::add_to_linker, astrid_host_sys::SysView),
+    ("uplink", "1.0.0", astrid_host_uplink::add_to_linker, astrid_host_uplink::UplinkView),
 }

@@ -13,7 +13,6 @@ const GAPS: &[(&str, &str)] = &[
     ("identity", "1.0.0"),
     ("process", "1.0.0"),
     ("process", "1.1.0"),
-    ("uplink", "1.0.0"),
 ];
 
 fn frozen() -> BTreeSet<(String, String)> {

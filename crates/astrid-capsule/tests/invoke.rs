@@ -6,7 +6,7 @@ mod support;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use astrid_capsule::{Capsule, HandlerResult};
+use astrid_capsule::{Capsule, HandlerResult, State};
 use serde_json::{Value, json};
 use support::{Place, ask, call};
 
@@ -188,4 +188,20 @@ async fn unloading_ends_a_call_that_waits() {
     runtime.unload("probe").await.unwrap();
     assert!(start.elapsed() < Duration::from_secs(2));
     waiting.await.unwrap();
+}
+
+// lifecycle §7
+#[tokio::test]
+async fn twenty_traps_in_a_row_mark_a_capsule_degraded_until_a_handler_answers() {
+    let place = Place::new();
+    let runtime = place.runtime().await;
+    let capsule = runtime.load(place.probe("probe")).await.unwrap();
+    for _ in 0..19 {
+        call(&capsule, "alice", "trap", json!({})).await;
+    }
+    assert_eq!(capsule.state(), State::Ready);
+    call(&capsule, "bob", "trap", json!({})).await;
+    assert_eq!(capsule.state(), State::Degraded("20 handlers in a row failed within 60 s".to_owned()));
+    assert_eq!(call(&capsule, "alice", "noop", json!({})).await, HandlerResult::Continue("".into()));
+    assert_eq!(capsule.state(), State::Ready);
 }

@@ -188,3 +188,86 @@ async fn a_message_whose_profile_is_malformed_gets_no_authority_and_the_loop_goe
     assert_eq!(answer, json!({ "asked": "2", "caller": "default" }));
     runtime.shutdown().await;
 }
+
+/// A loop that serves everybody, for its owner `default`.
+async fn resident(place: &Place, mode: &str) -> Runtime {
+    let change = |config: &mut astrid_capsule::Config| {
+        config.system_resident.insert("looper".to_owned());
+    };
+    let runtime = place.runtime_with(change).await;
+    let manifest = format!(
+        "[env.mode]\ndefault = \"{mode}\"\n[publish]\n\"looper.v1.answer\" = \"opaque\"\n[subscribe]\n\"looper.v1.ask\" = \"opaque\"\n\"looper.v1.reply\" = \"opaque\"\n"
+    );
+    let capsule = runtime.load(place.capsule("looper", &guest("looper"), &manifest)).await.unwrap();
+    assert_eq!(capsule.wait_ready(Duration::from_secs(30)).await, Readiness::Ready);
+    runtime
+}
+
+// principals case 5
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_loop_for_everybody_speaks_for_whom_it_heard_last_until_the_host_speaks() {
+    let place = Place::new();
+    let runtime = resident(&place, "tick").await;
+    let mut answers = runtime.observe("looper.v1.answer").unwrap();
+    let mut next = async |asked: bool| loop {
+        let answer = answers.recv().await.unwrap();
+        let said: Value = serde_json::from_slice(answer.payload().bytes()).unwrap();
+        if said.get("asked").is_some() == asked {
+            let stamp = answer.authority().map(ToString::to_string);
+            break (said["caller"].as_str().or(said["idle"].as_str()).unwrap().to_owned(), stamp.unwrap());
+        }
+    };
+    let pair = |caller: &str, stamp: &str| (caller.to_owned(), stamp.to_owned());
+    for who in ["alice", "bob"] {
+        runtime.publish("looper.v1.ask", "1", Some(who)).await.unwrap();
+        assert_eq!(next(true).await, pair(who, who));
+    }
+    assert_eq!(next(false).await, pair("bob", "bob"), "a wait that was in vain changes nothing");
+    runtime.publish("looper.v1.ask", "1", None).await.unwrap();
+    assert_eq!(next(true).await, pair("", "default"), "the host speaks for nobody, so the owner answers");
+}
+
+// principals case 6
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_wait_inside_a_message_that_ends_in_vain_leaves_the_answer_to_whom_it_is_for() {
+    let place = Place::new();
+    let runtime = resident(&place, "nested").await;
+    let mut answers = runtime.observe("looper.v1.answer").unwrap();
+    runtime.publish("looper.v1.ask", "1", Some("alice")).await.unwrap();
+    let answer = answers.recv().await.unwrap();
+    assert_eq!(answer.authority().unwrap().as_str(), "alice");
+    let said: Value = serde_json::from_slice(answer.payload().bytes()).unwrap();
+    assert_eq!(said, json!({ "asked": "1", "caller": "alice" }));
+}
+
+// principals case 23
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn reading_all_audit_entries_is_decided_at_load_by_the_profile_and_never_by_the_manifest() {
+    let place = Place::new();
+    place.profile("default", "grants = [\"audit:read_all\"]\n");
+    let runtime = place.runtime().await;
+    let manifest = "[env.topic]\ndefault = \"astrid.v1.audit.entry\"\n[publish]\n\"looper.v1.answer\" = \"opaque\"\n[subscribe]\n\"astrid.v1.audit.entry\" = \"opaque\"\n";
+    let capsule = runtime.load(place.capsule("looper", &guest("looper"), manifest)).await.unwrap();
+    assert_eq!(capsule.wait_ready(Duration::from_secs(30)).await, Readiness::Ready);
+    let mut answers = runtime.observe("looper.v1.answer").unwrap();
+    let mut heard = async |runtime: &Runtime| {
+        // The owner's own entry is heard in any case, so it ends the wait for alice's.
+        for (who, entry) in [("alice", "1"), ("default", "2")] {
+            runtime.publish("astrid.v1.audit.entry", entry, Some(who)).await.unwrap();
+        }
+        let mut heard = Vec::new();
+        while heard.last().is_none_or(|last| last != "2") {
+            let answer = answers.recv().await.unwrap();
+            let said: Value = serde_json::from_slice(answer.payload().bytes()).unwrap();
+            heard.push(said["asked"].as_str().unwrap().to_owned());
+        }
+        heard
+    };
+    assert_eq!(heard(&runtime).await, ["1", "2"]);
+    place.profile("default", "");
+    runtime.principal_changed("default").await.unwrap().unwrap();
+    assert_eq!(heard(&runtime).await, ["1", "2"], "a loaded capsule keeps what it was loaded with");
+    let capsule = runtime.reload("looper").await.unwrap();
+    assert_eq!(capsule.wait_ready(Duration::from_secs(30)).await, Readiness::Ready);
+    assert_eq!(heard(&runtime).await, ["2"]);
+}

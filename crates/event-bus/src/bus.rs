@@ -18,7 +18,7 @@ use crate::rate::RateBuckets;
 use crate::route::Route;
 use crate::stats::{Counters, Stats};
 use crate::subscription::Subscription;
-use crate::{AccessPattern, Lane, Pattern, Topic};
+use crate::{AccessPattern, Draft, Lane, Pattern, Topic};
 
 /// Targets one publication may reach, handlers and subscriptions together, so that one publish has
 /// a bounded cost.
@@ -172,6 +172,12 @@ impl Bus {
     #[must_use]
     pub fn handlers_of(&self, topic: &Topic) -> Vec<Arc<Binding>> {
         self.shared.bindings.bound_to(topic)
+    }
+
+    /// Whether a subscription would take this publication now. Nothing is published.
+    #[must_use]
+    pub fn has_subscriber(&self, draft: &Draft) -> bool {
+        !self.shared.index.find(draft.topic().as_str(), |route| route.admits(draft)).is_empty()
     }
 
     /// A reference that keeps nothing alive, for the dispatcher, which the bus itself holds.

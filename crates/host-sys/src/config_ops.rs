@@ -30,6 +30,10 @@ impl SysCtxView<'_> {
         let entry = self.host.enter(&GET_CONFIG);
         let scope = self.host.call.scope();
         let shared = self.ctx.shared.clone();
+        // Calls of a kernel without numbers, and of run loops, are each their own.
+        let invocation = self.host.call.invocation();
+        let overlaid_for = &mut self.ctx.overlaid_for;
+        let due = invocation == 0 || invocation != *overlaid_for;
         // A secret that is being read when the principal retires is read to the end.
         let found = entry
             .run_to_end(async {
@@ -45,7 +49,16 @@ impl SysCtxView<'_> {
                 if shared.secret_keys.contains(key) {
                     return Ok((secret(&*shared.secrets, &scope, key).await?, true));
                 }
-                let overlaid = scope.principal.is_some().then(|| shared.overlay.get(&scope, key)).flatten();
+                let overlaid = match &scope.principal {
+                    Some(_) => {
+                        if let Some(refresh) = due.then(|| shared.overlay.refresh(&scope)).flatten() {
+                            refresh.await;
+                        }
+                        *overlaid_for = invocation;
+                        shared.overlay.get(&scope, key)
+                    }
+                    None => None,
+                };
                 Ok((overlaid.or_else(|| shared.config.get(key).cloned()), false))
             })
             .await;

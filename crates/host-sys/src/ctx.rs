@@ -19,6 +19,8 @@ use crate::{
 pub struct SysCtx {
     pub(crate) shared: Arc<Shared>,
     pub(crate) revealed: Revealed,
+    /// The invocation that the overlay was brought up to date for; 0 is none.
+    pub(crate) overlaid_for: u64,
 }
 
 pub(crate) struct Shared {
@@ -57,7 +59,7 @@ impl SysCtx {
     /// A context for another store of the same capsule, whose guest has seen no secret yet.
     #[must_use]
     pub fn for_new_store(&self) -> Self {
-        Self { shared: self.shared.clone(), revealed: Revealed::default() }
+        Self { shared: self.shared.clone(), revealed: Revealed::default(), overlaid_for: 0 }
     }
 }
 
@@ -164,7 +166,7 @@ impl SysCtxBuilder {
     /// The finished state.
     #[must_use]
     pub fn build(self) -> SysCtx {
-        SysCtx { shared: Arc::new(self.0), revealed: Revealed::default() }
+        SysCtx { shared: Arc::new(self.0), revealed: Revealed::default(), overlaid_for: 0 }
     }
 }
 

@@ -6,11 +6,21 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use astrid_host_context::Scope;
 
+use crate::BoxFuture;
+
 /// Answers for one principal before the capsule's own configuration does. Asked at each call, on a
-/// runtime worker: it must not wait or do I/O.
+/// runtime worker: [`EnvOverlay::get`] must not wait or do I/O.
 pub trait EnvOverlay: Send + Sync {
     /// The value set for `key`, if one is.
     fn get(&self, scope: &Scope, key: &str) -> Option<String>;
+
+    /// Called before the first [`EnvOverlay::get`] of an invocation, for an implementation whose values come
+    /// from elsewhere: what is written there counts from the next invocation on. The future may wait for
+    /// a disk, on another thread. Default: there is nothing to bring up to date.
+    fn refresh<'a>(&'a self, scope: &'a Scope) -> Option<BoxFuture<'a, ()>> {
+        let _ = scope;
+        None
+    }
 }
 
 type Values = HashMap<String, String>;

@@ -124,3 +124,25 @@ fn random_bytes_are_as_many_as_asked_up_to_a_page_and_never_repeat() {
     let error = broken.sys().random_bytes(1).unwrap_err();
     assert_eq!(arms::V1_0::from(&error), arms::V1_0::Unknown("entropy unavailable"));
 }
+
+// sys case 30
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn ten_thousand_sleeps_take_one_sleeps_time_and_no_thread() {
+    let threads = || std::fs::read_dir("/proc/self/task").map_or(0, Iterator::count);
+    let before = threads();
+    let started = Instant::now();
+    let sleeping: Vec<_> = (0..10_000)
+        .map(|_| {
+            let mut host = state(FakeHost::builder(), SysCtx::builder());
+            tokio::spawn(async move { host.sys().sleep(1_000_000_000).await.is_ok() })
+        })
+        .collect();
+    let during = threads();
+    for slept in sleeping {
+        assert!(slept.await.unwrap());
+    }
+    // The chapter's twentieth, widened by what a shared machine adds; one after the other is hours.
+    assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
+    // Other tests of this file may have begun or ended theirs.
+    assert!(during < before + 32, "{before} before, {during} while 10000 sleep");
+}

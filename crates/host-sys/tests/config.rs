@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use astrid_host_context::{CapsuleId, Principal, Refusal, Scope};
 use astrid_host_sys::{
-    BoxFuture, Error, FileSecrets, MemorySecrets, Overlays, SecretError, SecretScope, SecretStore,
-    SecretValue, SysCtx, SysView, arms, render,
+    BoxFuture, EnvOverlay, Error, FileSecrets, MemorySecrets, Overlays, SecretError, SecretScope,
+    SecretStore, SecretValue, SysCtx, SysView, arms, render,
 };
 use astrid_host_testkit::FakeHost;
 use common::state;
@@ -177,4 +177,42 @@ async fn without_authority_nothing_is_answered() {
         let error = state.sys().get_config(key).await.unwrap_err();
         assert_eq!(arms::V1_0::from(&error), arms::V1_0::CapabilityDenied);
     }
+}
+
+/// Counts how often it was brought up to date, and holds that number.
+#[derive(Default)]
+struct Counting(std::sync::atomic::AtomicU32);
+
+impl EnvOverlay for Counting {
+    fn get(&self, _: &Scope, _: &str) -> Option<String> {
+        Some(self.0.load(std::sync::atomic::Ordering::SeqCst).to_string())
+    }
+
+    fn refresh<'a>(&'a self, _: &'a Scope) -> Option<BoxFuture<'a, ()>> {
+        Some(Box::pin(async {
+            self.0.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+        }))
+    }
+}
+
+// sys case 2, principals case 8
+#[tokio::test]
+async fn an_overlay_is_looked_at_once_an_invocation_and_only_if_it_is_asked() {
+    let counting = Arc::new(Counting::default());
+    let looked = || counting.0.load(std::sync::atomic::Ordering::SeqCst);
+    let ctx = SysCtx::builder().overlay(counting.clone()).secret_key("secret");
+    let mut host = state(FakeHost::builder().principal("alice"), ctx);
+    host.fake.set_call(|call| call.invocation(7));
+    host.sys().get_config("secret").await.unwrap();
+    host.sys().get_config("ASTRID_SOCKET_PATH").await.unwrap();
+    assert_eq!(looked(), 0);
+    for _ in 0..3 {
+        assert_eq!(host.sys().get_config("k").await.unwrap().unwrap(), "1");
+    }
+    host.fake.set_call(|call| call.invocation(8));
+    assert_eq!(host.sys().get_config("k").await.unwrap().unwrap(), "2");
+    host.fake.set_call(|call| call.invocation(0));
+    host.sys().get_config("k").await.unwrap();
+    host.sys().get_config("k").await.unwrap();
+    assert_eq!(looked(), 4, "calls without a number are each their own");
 }

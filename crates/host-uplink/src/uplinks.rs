@@ -1,6 +1,6 @@
 //! The endpoints of one capsule's load, shared by all its instances.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use astrid_host_context::Resource;
@@ -70,13 +70,22 @@ pub struct Uplinks {
     slots: Mutex<Slots>,
     bucket: Mutex<Bucket>,
     echoes: Mutex<Echoes>,
-    queue: mpsc::Sender<Inbound>,
+    /// `None` once the capsule was unloaded.
+    queue: Mutex<Option<mpsc::Sender<Inbound>>>,
 }
 
 #[derive(Debug, Default)]
 struct Slots {
     by_id: HashMap<Uuid, Arc<Endpoint>>,
-    taken: HashSet<(Name, Platform)>,
+    taken: HashMap<(Name, Platform), Taken>,
+    ended: bool,
+}
+
+#[derive(Debug)]
+struct Taken {
+    id: Uuid,
+    /// By the manifest, so that the guest that registers it again is told its id.
+    declared: bool,
 }
 
 impl Uplinks {
@@ -84,6 +93,7 @@ impl Uplinks {
     #[must_use]
     pub fn new() -> (Arc<Self>, InboundRx) {
         let (queue, rx) = mpsc::channel(QUEUE);
+        let queue = Mutex::new(Some(queue));
         let uplinks =
             Self { slots: Mutex::default(), bucket: Mutex::default(), echoes: Mutex::default(), queue };
         (Arc::new(uplinks), InboundRx(rx))
@@ -98,7 +108,23 @@ impl Uplinks {
     /// Messages that were accepted and wait to be published.
     #[must_use]
     pub fn queued(&self) -> usize {
-        self.queue.max_capacity() - self.queue.capacity()
+        self.queue.lock().as_ref().map_or(0, |queue| queue.max_capacity() - queue.capacity())
+    }
+
+    /// Registers what a manifest declares. A guest that registers the same name and platform later gets
+    /// this id, and the declared profile stays.
+    ///
+    /// # Errors
+    /// It is declared twice, there are [`UPLINKS`] already, or the capsule was unloaded.
+    pub fn declare(&self, name: Name, platform: Platform, profile: Profile) -> Result<Uuid, Error> {
+        self.insert((name, platform), profile, UPLINKS.default, true)
+    }
+
+    /// Ends with the capsule's load: every endpoint is unknown from now on, no message is accepted any
+    /// more, and the [`InboundRx`] ends after what is queued.
+    pub fn end(&self) {
+        *self.slots.lock() = Slots { ended: true, ..Slots::default() };
+        *self.queue.lock() = None;
     }
 
     /// Remembers for five seconds that `text` went out on a session, so that a bridge's echo of it is
@@ -111,7 +137,6 @@ impl Uplinks {
         self.echoes.lock().has(session, text)
     }
 
-    /// Check and insert are one step.
     pub(crate) fn register(
         &self,
         name: Name,
@@ -119,17 +144,32 @@ impl Uplinks {
         profile: Profile,
         limit: u64,
     ) -> Result<Uuid, Error> {
+        self.insert((name, platform), profile, limit, false)
+    }
+
+    /// Check and insert are one step.
+    fn insert(
+        &self,
+        key: (Name, Platform),
+        profile: Profile,
+        limit: u64,
+        declared: bool,
+    ) -> Result<Uuid, Error> {
         let mut slots = self.slots.lock();
-        let key = (name, platform);
-        if slots.taken.contains(&key) {
-            return Err(Error::Duplicate);
+        if slots.ended {
+            return Err(Error::Unloaded);
+        }
+        match slots.taken.get(&key) {
+            Some(taken) if taken.declared && !declared => return Ok(taken.id),
+            Some(_) => return Err(Error::Duplicate),
+            None => {}
         }
         if u64::try_from(slots.by_id.len()).is_ok_and(|live| live >= limit) {
             return Err(Error::TooManyUplinks(limit));
         }
         let id = Uuid::new_v4();
         let (name, platform) = key.clone();
-        slots.taken.insert(key);
+        slots.taken.insert(key, Taken { id, declared });
         slots.by_id.insert(id, Arc::new(Endpoint { id, name, platform, profile }));
         Ok(id)
     }
@@ -143,10 +183,11 @@ impl Uplinks {
     }
 
     /// A place in the queue, so that what is recorded as accepted is queued.
-    pub(crate) fn place(&self) -> Result<mpsc::Permit<'_, Inbound>, Error> {
-        self.queue.try_reserve().map_err(|error| match error {
-            TrySendError::Full(()) => Error::QueueFull,
-            TrySendError::Closed(()) => Error::Unloaded,
+    pub(crate) fn place(&self) -> Result<mpsc::OwnedPermit<Inbound>, Error> {
+        let queue = self.queue.lock().clone().ok_or(Error::Unloaded)?;
+        queue.try_reserve_owned().map_err(|error| match error {
+            TrySendError::Full(_) => Error::QueueFull,
+            TrySendError::Closed(_) => Error::Unloaded,
         })
     }
 }

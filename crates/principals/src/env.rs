@@ -13,7 +13,7 @@ use crate::file::{Privacy, Root, Stamp};
 
 type Values = HashMap<String, String>;
 
-/// Overlays as files. They are looked at when an invocation begins ([`EnvFiles::refresh`]) and read
+/// Overlays as files. They are looked at when an invocation first asks ([`EnvFiles::refresh`]) and read
 /// only when they changed, so that a change counts from the next invocation on.
 #[derive(Debug)]
 pub struct EnvFiles {

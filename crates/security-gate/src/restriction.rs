@@ -88,6 +88,13 @@ impl Restriction {
         self
     }
 
+    /// No command at all, whatever the group: of a profile whose list is there and empty.
+    #[must_use]
+    pub fn no_processes(mut self) -> Self {
+        self.commands = Some((CommandRules::default(), Vec::new()));
+        self
+    }
+
     pub(crate) fn egress_for(&self, capsule: &CapsuleId) -> Egress<'_> {
         match self.by_capsule.get(capsule).or(self.egress.as_ref()) {
             Some(Listed { rules, entries }) => Egress::Listed { rules, entries },

@@ -36,8 +36,6 @@ impl ContextResolver for Contexts {
                 let token = self.tokens.of(Some(principal), found.generation);
                 let call = call.cancellation(token.clone()).build();
                 *self.held.lock() = Some(token);
-                // One look at the file's times; it is read here only after an operator wrote it.
-                self.principals.env.refresh_now(&call.scope());
                 call
             }
             Err(unusable) => {

@@ -3,7 +3,9 @@
 mod api;
 mod contexts;
 mod dispatching;
+mod held;
 mod overlay;
+mod restrictions;
 mod serve;
 
 use std::sync::Weak;
@@ -15,7 +17,9 @@ use astrid_principals::{Principals, Quotas};
 use crate::{CapsuleError, Config, Home};
 pub(crate) use contexts::Contexts;
 pub(crate) use dispatching::{ByProfile, Queues};
+pub(crate) use held::Held;
 pub(crate) use overlay::FileOverlay;
+pub(crate) use restrictions::ProfileRestrictions;
 pub(crate) use serve::{Served, disabled};
 
 /// Opens what the home knows of principals, with the largest memory any of them may have.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use astrid_host_context::{Attribution, CallContext, Caller, Principal, Scope, Standing};
+use astrid_host_context::{Attribution, CallContext, Caller, Principal, Standing};
 use astrid_host_sys::LogRouter;
 use astrid_principals::{CallToken, FuelRate, Principals, Quotas};
 
@@ -19,7 +19,7 @@ pub(crate) struct Served {
 }
 
 impl Served {
-    /// Resolves the profile and brings directories and overlay up to date. An error is a deny's reason.
+    /// Resolves the profile and makes its directories. An error is a deny's reason.
     pub(crate) async fn resolve(
         caller: Option<Invoker>,
         idle: &CallContext,
@@ -42,10 +42,6 @@ impl Served {
             // What needs the home says so itself; what does not goes on.
             tracing::warn!(target: "astrid.principals", principal = who.as_str(), %error, "a home could not be made");
         }
-        principals
-            .env
-            .refresh(&Scope { principal: Some(who.clone()), capsule: idle.capsule().clone() })
-            .await;
         let (quotas, generation) = (found.profile.quotas, found.generation);
         Ok(Self { principal: Some(who), caller, quotas, generation })
     }

@@ -8,7 +8,8 @@ use astrid_dispatch::{Access, Dispatcher, Limits};
 use astrid_event_bus::Bus;
 use astrid_host_context::{AuditSink, DenyAll, HostServices, JsonLines, Principal};
 use astrid_host_sys::{FileSecrets, LogRouter, LogSettings};
-use astrid_security_gate::Roots;
+use astrid_host_uplink::{Links, MemoryLinks};
+use astrid_security_gate::{ProfileGate, Roots};
 use astrid_store_redb::{Options as StoreOptions, RedbStore};
 use parking_lot::Mutex;
 use wasmtime::component::Linker;
@@ -22,8 +23,9 @@ use super::{Inner, Runtime};
 use super::{mounts, network};
 use crate::cache::CompileCache;
 use crate::engine::WasmHost;
+use crate::inbound::{self, LiveLinks};
 use crate::net::Network;
-use crate::principal::{ByProfile, Queues};
+use crate::principal::{ByProfile, Held, ProfileRestrictions, Queues};
 use crate::{CapsuleError, Config, Exempt, Home, Kernel};
 
 /// The principal that owns what this host runs unless the embedder names another (principals chapter §1).
@@ -44,6 +46,8 @@ pub struct RuntimeBuilder {
     exempt: Option<Arc<dyn Exempt>>,
     access: Option<Arc<dyn Access>>,
     limits: Option<Arc<dyn Limits>>,
+    links: Option<Arc<dyn Links>>,
+    inbound_to_embedder: bool,
 }
 
 impl RuntimeBuilder {
@@ -111,6 +115,22 @@ impl RuntimeBuilder {
         self
     }
 
+    /// Knows which principals the accounts of outside platforms are linked to. Default: nobody is linked,
+    /// so that nothing an uplink brings in has a destination.
+    #[must_use]
+    pub fn links(mut self, links: Arc<dyn Links>) -> Self {
+        self.links = Some(links);
+        self
+    }
+
+    /// Leaves what uplinks bring in to [`Runtime::take_inbound`]. Else the runtime publishes it on
+    /// `user.v1.prompt`.
+    #[must_use]
+    pub fn inbound_to_embedder(mut self, theirs: bool) -> Self {
+        self.inbound_to_embedder = theirs;
+        self
+    }
+
     /// Opens home and store and starts the engine.
     ///
     /// # Errors
@@ -126,7 +146,19 @@ impl RuntimeBuilder {
     }
 
     fn start(self) -> Result<Inner, CapsuleError> {
-        let Self { home, workspace, owner, config, allow_unverified, audit, exempt, access, limits } = self;
+        let Self {
+            home,
+            workspace,
+            owner,
+            config,
+            allow_unverified,
+            audit,
+            exempt,
+            access,
+            limits,
+            links,
+            inbound_to_embedder,
+        } = self;
         let owner = owner.as_deref().unwrap_or(DEFAULT_OWNER);
         let owner = Principal::parse(owner).map_err(CapsuleError::host)?;
         let workspace = workspace.unwrap_or_else(|| PathBuf::from("."));
@@ -166,8 +198,15 @@ impl RuntimeBuilder {
         let bus = Bus::builder().interceptors(dispatcher.clone()).build();
         dispatcher.attach(&bus);
         dispatcher.watch(&bus, registry.clone());
+        let links = links.unwrap_or_else(|| Arc::new(MemoryLinks::new()));
+        let links = Arc::new(LiveLinks { links, principals: principals.clone() });
+        let sessions = inbound::sessions(&bus, &registry)?;
         let store = Arc::new(store);
         let airlock = network::airlock(&config);
+        let directories = Arc::new(mounts::of(opened, &principals));
+        let net = Network::start(&home, airlock.clone())?;
+        let held = Arc::new(Held { connections: net.connections.clone(), directories: directories.clone() });
+        principals.revocations.watch(&held);
         let actions =
             Actions { registry: registry.clone(), dispatcher: dispatcher.clone(), bus: bus.clone() };
         Ok(Inner {
@@ -178,17 +217,22 @@ impl RuntimeBuilder {
             health: Health::default(),
             tasks: Mutex::default(),
             _queues: queues,
+            _held: held,
             bus,
             // Each capsule replaces the gate by its own; what reaches no capsule is denied.
             services: HostServices::new(Arc::new(DenyAll), principals.quota.clone(), audit),
             principals: principals.clone(),
+            profiles: ProfileGate::new(ProfileRestrictions::new(principals.clone())),
             memory: Arc::default(),
-            mounts: Arc::new(mounts::of(opened, &principals)),
+            mounts: directories,
             registry,
             store,
             secrets: Arc::new(FileSecrets::new(home.state().join("secrets"))),
             http: network::http_client(&airlock, &config)?,
-            net: Network::start(&home, airlock)?,
+            net,
+            links,
+            sessions,
+            inbound_to_embedder,
             logs,
             dispatcher,
             linker,

@@ -128,7 +128,7 @@ async fn look_after(weak: Weak<Inner>) {
         for seen in snapshot.all() {
             match seen.capsule.state() {
                 State::Failed(reason) => notice(&runtime, seen, &reason),
-                State::Ready => runtime.health.recovered(seen.capsule.source_uuid()),
+                State::Ready | State::Degraded(_) => runtime.health.recovered(seen.capsule.source_uuid()),
                 // Being unloaded or replaced.
                 State::Unloaded | State::Loading | State::Unloading => {}
             }

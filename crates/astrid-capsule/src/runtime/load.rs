@@ -10,7 +10,7 @@ use astrid_event_bus::{AccessPattern, Binding, BindingGuard, Charset, Gate};
 use astrid_guest::{Exports, GuestPre, InstanceError};
 use astrid_host_context::{CallContext, Cancellation, CapsuleId, Principal};
 use astrid_principals::Tokens;
-use astrid_security_gate::ManifestSecurityGate;
+use astrid_security_gate::{Both, ManifestSecurityGate};
 use parking_lot::Mutex;
 use uuid::Uuid;
 
@@ -19,8 +19,9 @@ use super::registry::{Entry, Reserved};
 use crate::capsule::SharedCapsule;
 use crate::composite::CompositeCapsule;
 use crate::dispatch::CapsuleTarget;
-use crate::domains::{DomainKit, Identity};
+use crate::domains::{DomainKit, Ends, Identity};
 use crate::gate;
+use crate::inbound::{Publisher, Queue};
 use crate::load::{Program, Source, explain_unlinked};
 use crate::wasm::{Parts, RunSettings, Template, WasmEngine};
 use crate::{CapsuleError, Code, State, Timings};
@@ -190,7 +191,9 @@ async fn engine(
 
     let started = Instant::now();
     let tokens = Tokens::new(Cancellation::new(), runtime.principals.revocations.clone());
-    let (domains, ready) = DomainKit::new(runtime, manifest, gate, &tokens)?;
+    let (domains, Ends { ready, inbound }) = DomainKit::new(runtime, manifest, gate, &tokens)?;
+    let publisher = (!runtime.inbound_to_embedder)
+        .then(|| Publisher { bus: runtime.bus.clone(), services: runtime.services.clone() });
     let idle = CallContext::builder(identity.id.clone())
         .capsule_uuid(identity.uuid)
         .principal(identity.owner.clone())
@@ -199,7 +202,7 @@ async fn engine(
     let engine = WasmEngine::new(Parts {
         template: Template {
             guest,
-            services: runtime.services.with_policy(Arc::new(policy)),
+            services: runtime.services.with_policy(Arc::new(Both(policy, runtime.profiles.clone()))),
             domains: Arc::new(domains),
             principals: runtime.principals.clone(),
             logs: runtime.logs.clone(),
@@ -216,6 +219,7 @@ async fn engine(
             exempt: runtime.exempt.clone(),
         },
         ready,
+        inbound: Queue::new(inbound, publisher),
         _code: code,
     });
     engine.warm_up().await.map_err(|error| {

@@ -16,6 +16,7 @@ mod report;
 mod restart;
 mod schema;
 mod snapshot;
+mod uplinks;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -33,8 +34,9 @@ use astrid_host_http::HttpClient;
 use astrid_host_ipc::ReservedTopics;
 use astrid_host_net::Connections;
 use astrid_host_sys::{LogRouter, SecretStore};
+use astrid_host_uplink::{Links, Sessions};
 use astrid_principals::Principals;
-use astrid_security_gate::Roots;
+use astrid_security_gate::{ProfileGate, Roots};
 use astrid_store_redb::RedbStore;
 use parking_lot::Mutex;
 use tokio::task::AbortHandle;
@@ -44,7 +46,7 @@ use crate::cache::CompileCache;
 use crate::capsule::SharedCapsule;
 use crate::engine::WasmHost;
 use crate::net::Network;
-use crate::principal::Queues;
+use crate::principal::{Held, ProfileRestrictions, Queues};
 use crate::wasm::{HostState, MemoryStats};
 use crate::{CapsuleError, Config, Exempt, Home};
 pub use builder::RuntimeBuilder;
@@ -52,6 +54,7 @@ use health::Health;
 use registry::Registry;
 pub use report::{BootError, BootFailure, BootReport, Booted};
 pub use schema::Schema;
+pub use uplinks::UplinkDescriptor;
 
 /// How long a publication of the host waits for room at handlers (ipc chapter §1.1).
 const PUBLISH_WAIT: Duration = Duration::from_secs(1);
@@ -74,8 +77,11 @@ pub(crate) struct Inner {
     pub(crate) dispatcher: Arc<Dispatcher>,
     /// Told of revocations for as long as it is held.
     pub(crate) _queues: Arc<Queues>,
+    pub(crate) _held: Arc<Held>,
     pub(crate) services: HostServices,
     pub(crate) principals: Arc<Principals>,
+    /// Stage two of every capsule's gate.
+    pub(crate) profiles: ProfileGate<ProfileRestrictions>,
     pub(crate) memory: Arc<MemoryStats>,
     pub(crate) mounts: Arc<dyn Mounts>,
     pub(crate) logs: LogRouter,
@@ -83,6 +89,9 @@ pub(crate) struct Inner {
     pub(crate) http: Arc<HttpClient>,
     pub(crate) registry: Arc<Registry>,
     pub(crate) net: Network,
+    pub(crate) links: Arc<dyn Links>,
+    pub(crate) sessions: Arc<dyn Sessions>,
+    pub(crate) inbound_to_embedder: bool,
     pub(crate) cron: CronService,
     pub(crate) reserved: Arc<ReservedTopics>,
     pub(crate) exempt: Arc<dyn Exempt>,

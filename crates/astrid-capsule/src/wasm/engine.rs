@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use astrid_host_context::{CapsuleId, Principal};
+use astrid_host_uplink::{Endpoint, InboundRx};
 use astrid_principals::{RevocationHook, Tokens};
 use bytes::Bytes;
 use parking_lot::Mutex;
@@ -13,6 +14,8 @@ use tokio::task::AbortHandle;
 
 use super::run_loop::{RunLoop, RunSettings};
 use super::store::Template;
+use super::traps::Traps;
+use crate::inbound::Queue;
 use crate::pool::Pool;
 use crate::{HandlerResult, Invoker, Readiness};
 
@@ -32,6 +35,8 @@ pub(crate) struct Parts {
     pub(crate) run: RunSettings,
     /// Fires when the guest calls `signal-ready`.
     pub(crate) ready: watch::Receiver<bool>,
+    /// What the capsule brings in from outside platforms.
+    pub(crate) inbound: Queue,
     /// Keeps the compiled code in the memory cache while it is in use.
     pub(crate) _code: Arc<dyn std::any::Any + Send + Sync>,
 }
@@ -43,6 +48,7 @@ pub(crate) struct WasmEngine {
     run_loop: Option<RunLoop>,
     evictor: AbortHandle,
     warned: Mutex<HashSet<String>>,
+    pub(super) traps: Traps,
 }
 
 impl WasmEngine {
@@ -53,7 +59,7 @@ impl WasmEngine {
         let evictor = tokio::spawn(pool.evict_periodically()).abort_handle();
         let has_run = parts.template.guest.exports().has_run;
         let run_loop = has_run.then(|| RunLoop::new(parts.ready.clone(), parts.run.clone()));
-        Self { parts, pool, run_loop, evictor, warned: Mutex::default() }
+        Self { parts, pool, run_loop, evictor, warned: Mutex::default(), traps: Traps::default() }
     }
 
     pub(crate) fn id(&self) -> &CapsuleId {
@@ -88,7 +94,16 @@ impl WasmEngine {
         self.invoke(action, payload, caller).await
     }
 
+    pub(crate) fn uplinks(&self) -> Vec<Arc<Endpoint>> {
+        self.parts.template.domains.uplinks()
+    }
+
+    pub(crate) fn take_inbound_rx(&self) -> Option<InboundRx> {
+        self.parts.inbound.take()
+    }
+
     pub(crate) fn activate(&self) {
+        self.parts.inbound.start(self.parts.tokens.capsule());
         if let Some(run_loop) = &self.run_loop {
             run_loop.start(&self.parts.template, &self.parts.tokens, self.parts.timeout);
         }
@@ -106,6 +121,11 @@ impl WasmEngine {
         self.run_loop.as_ref().and_then(RunLoop::failure)
     }
 
+    /// Why its handlers are no good at the moment, if they are not.
+    pub(crate) fn degraded(&self) -> Option<String> {
+        self.traps.degraded()
+    }
+
     pub(crate) fn cancel_principal(&self, principal: &Principal) {
         self.parts.tokens.retire(principal);
     }
@@ -113,6 +133,7 @@ impl WasmEngine {
     /// Cancels, waits for the grace, stops what is left.
     pub(crate) async fn unload(&self) {
         self.parts.tokens.capsule().cancel();
+        self.parts.template.domains.end();
         if let Some(run_loop) = &self.run_loop {
             run_loop.stop(GRACE).await;
         }

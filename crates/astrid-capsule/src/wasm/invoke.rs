@@ -61,6 +61,7 @@ impl WasmEngine {
         }
         let answer = answer.map_err(|error| {
             tracing::error!(target: "astrid.capsule", capsule = %self.id(), action, error = ?error, "handler failed");
+            self.count(&error);
             trap::reason(&error, served.timeout(), who)
         })?;
         // A guest that had the time to answer for a principal who is gone answers nobody.
@@ -69,7 +70,14 @@ impl WasmEngine {
         }
         instance.store.data_mut().clear();
         lease.give_back();
+        self.traps.answered();
         Ok(self.judge(answer))
+    }
+
+    fn count(&self, error: &CallError) {
+        if trap::is_the_guests(error) && self.traps.trapped() {
+            tracing::error!(target: "astrid.capsule", capsule = %self.id(), "handlers do nothing but fail: the capsule is degraded");
+        }
     }
 
     async fn admit(&self, served: &Served, deadline: Option<Instant>) -> Result<Admission, String> {

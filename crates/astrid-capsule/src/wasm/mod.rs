@@ -8,6 +8,7 @@ mod run_loop;
 mod state;
 mod store;
 mod trap;
+mod traps;
 
 pub(crate) use engine::{Parts, WasmEngine};
 pub(crate) use meter::MemoryStats;

@@ -11,6 +11,7 @@ use astrid_host_kv::{KvCtx, KvCtxView, KvView};
 use astrid_host_net::{NetCtx, NetCtxView, NetView};
 use astrid_host_request_context::{RequestContextCtx, RequestContextCtxView, RequestContextView};
 use astrid_host_sys::{SysCtx, SysCtxView, SysView};
+use astrid_host_uplink::{UplinkCtx, UplinkCtxView, UplinkView};
 use wasmtime::component::ResourceTable;
 
 use super::epoch::{EpochRule, EpochState};
@@ -27,6 +28,7 @@ pub(crate) struct Domains {
     pub(crate) http: HttpCtx,
     pub(crate) net: NetCtx,
     pub(crate) request_context: RequestContextCtx,
+    pub(crate) uplink: UplinkCtx,
 }
 
 /// What host functions of one store reach.
@@ -99,4 +101,5 @@ view! {
     HttpView http HttpCtxView;
     NetView net NetCtxView;
     RequestContextView request_context RequestContextCtxView;
+    UplinkView uplink UplinkCtxView;
 }

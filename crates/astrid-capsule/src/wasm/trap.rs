@@ -9,6 +9,12 @@ use wasmtime::Trap;
 use crate::cpu::Stop;
 use crate::principal::disabled;
 
+/// Whether the guest failed by itself, and was not ended from outside.
+pub(super) fn is_the_guests(error: &CallError) -> bool {
+    let CallError::Ended { source, .. } = error else { return true };
+    !matches!(source.downcast_ref::<Stop>(), Some(Stop::Cancelled | Stop::Retired))
+}
+
 /// The stable reason a chain and a user see; the error itself goes to the capsule's log.
 pub(super) fn reason(error: &CallError, timeout: Duration, who: Option<&Principal>) -> String {
     let CallError::Ended { source, .. } = error else { return "interceptor failed".to_owned() };

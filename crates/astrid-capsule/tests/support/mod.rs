@@ -10,7 +10,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use astrid_capsule::{Capsule, Config, HandlerResult, Invoker, Runtime};
+use astrid_capsule::{Capsule, Config, HandlerResult, Invoker, Runtime, RuntimeBuilder};
 
 use serde_json::Value;
 
@@ -62,10 +62,21 @@ impl Place {
     }
 
     pub(crate) async fn runtime_with(&self, change: impl FnOnce(&mut Config)) -> Runtime {
+        self.builder(change).build().await.unwrap()
+    }
+
+    pub(crate) fn builder(&self, change: impl FnOnce(&mut Config)) -> RuntimeBuilder {
         // A thousand reserved slots per test process would only cost address space and time.
         let mut config = Config { allocation: astrid_capsule::Allocation::OnDemand, ..Config::default() };
         change(&mut config);
-        Runtime::builder().home(self.home()).workspace(self.dir.path()).config(config).build().await.unwrap()
+        Runtime::builder().home(self.home()).workspace(self.dir.path()).config(config)
+    }
+
+    /// Writes a principal's profile.
+    pub(crate) fn profile(&self, who: &str, text: &str) {
+        let dir = self.home().join("etc/profiles");
+        std::fs::create_dir_all(&dir).unwrap();
+        std::fs::write(dir.join(format!("{who}.toml")), text).unwrap();
     }
 }
 
@@ -94,6 +105,12 @@ pub(crate) const ACTIONS: &[&str] = &[
     "clear",
     "set-then-trap",
     "publish",
+    "flood",
+    "register",
+    "send",
+    "connect",
+    "hold",
+    "write",
     "subscribe-leak",
     "recv-then-caller",
     "caller",

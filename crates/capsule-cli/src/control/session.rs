@@ -56,6 +56,7 @@ impl Session {
         let row = |capsule: &astrid_capsule::SharedCapsule| {
             let (state, reason) = match capsule.state() {
                 State::Failed(reason) => ("failed".to_owned(), Some(reason)),
+                State::Degraded(reason) => ("degraded".to_owned(), Some(reason)),
                 state => (format!("{state:?}").to_lowercase(), None),
             };
             Row {

@@ -21,7 +21,8 @@ impl Guest for Looper {
                     std::hint::black_box(&mode);
                 }
             }
-            "busy-recv" => serve(0),
+            "busy-recv" => serve(&mode, 0),
+            "tick" => serve(&mode, 100),
             "never-ready" => {
                 let _ = sys::sleep_ns(60_000_000_000);
             }
@@ -31,7 +32,7 @@ impl Guest for Looper {
                     let _ = sys::sleep_ns(1_000_000);
                 }
             }
-            _ => serve(60_000),
+            _ => serve(&mode, 60_000),
         }
     }
 
@@ -39,17 +40,31 @@ impl Guest for Looper {
     fn astrid_upgrade() {}
 }
 
-/// Answers each message on `looper.v1.ask` with who asked.
-fn serve(timeout_ms: u64) {
-    let Ok(asked) = ipc::subscribe("looper.v1.ask") else { return };
+/// Answers each message on the topic with who asked. `tick` also says who calls while nothing comes, and
+/// `nested` first waits for a reply that never does.
+fn serve(mode: &str, timeout_ms: u64) {
+    let topic = sys::get_config("topic").ok().flatten().unwrap_or_else(|| "looper.v1.ask".to_owned());
+    let Ok(asked) = ipc::subscribe(&topic) else { return };
     sys::signal_ready();
     while let Ok(envelope) = asked.recv(timeout_ms) {
+        if mode == "tick" && envelope.messages.is_empty() {
+            let _ = ipc::publish("looper.v1.answer", &serde_json::json!({ "idle": who() }).to_string());
+        }
         for message in envelope.messages {
-            let who = sys::get_caller().ok().and_then(|c| c.principal).unwrap_or_default();
+            if mode == "nested"
+                && let Ok(reply) = ipc::subscribe("looper.v1.reply")
+            {
+                let _ = reply.recv(20);
+            }
+            let who = who();
             let answer = serde_json::json!({ "asked": message.payload, "caller": who });
             let _ = ipc::publish("looper.v1.answer", &answer.to_string());
         }
     }
+}
+
+fn who() -> String {
+    sys::get_caller().ok().and_then(|c| c.principal).unwrap_or_default()
 }
 
 astrid_sys::export!(Looper with_types_in astrid_sys);

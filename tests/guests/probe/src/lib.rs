@@ -2,9 +2,12 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use astrid_sys::astrid::fs::host as fs;
 use astrid_sys::astrid::ipc::host as ipc;
 use astrid_sys::astrid::kv::host as kv;
 use astrid_sys::astrid::sys::host as sys;
+use astrid_sys::astrid::net::host as net;
+use astrid_sys::astrid::uplink::host as uplink;
 use astrid_sys::{CapsuleResult, Guest};
 use serde_json::{Value, json};
 
@@ -46,6 +49,13 @@ impl Guest for Probe {
                 core::arch::wasm32::unreachable()
             }
             "publish" => done(ipc::publish(text(&input, "topic"), &input["payload"].to_string())),
+            "flood" => {
+                let payload = format!("\"{}\"", "x".repeat(number(&input, "bytes") as usize - 2));
+                let published = (0..number(&input, "count"))
+                    .take_while(|_| ipc::publish(text(&input, "topic"), &payload).is_ok())
+                    .count();
+                answer("final", Some(json!(published).to_string()))
+            }
             "subscribe-leak" => {
                 let made = (0..number(&input, "count"))
                     .take_while(|_| ipc::subscribe(text(&input, "topic")).map(std::mem::forget).is_ok());
@@ -62,6 +72,27 @@ impl Guest for Probe {
             }
             "caller" => done(sys::get_caller().map(|c| json!([c.principal, c.source_id, c.timestamp]))),
             "sleep" => done(sys::sleep_ns(number(&input, "ns"))),
+            "register" => {
+                let profile = match text(&input, "profile") {
+                    "interactive" => uplink::UplinkProfile::Interactive,
+                    "notify" => uplink::UplinkProfile::Notify,
+                    "bridge" => uplink::UplinkProfile::Bridge,
+                    _ => uplink::UplinkProfile::Chat,
+                };
+                done(uplink::uplink_register(text(&input, "name"), text(&input, "platform"), profile))
+            }
+            "send" => done(uplink::uplink_send(text(&input, "id"), text(&input, "user"), text(&input, "content"))),
+            "connect" => {
+                let port = number(&input, "port") as u16;
+                done(net::connect_tcp(text(&input, "host"), port).map(|_| true))
+            }
+            "hold" => {
+                let held = net::connect_tcp(text(&input, "host"), number(&input, "port") as u16);
+                let _ = ipc::publish("probe.v1.listening", "{}");
+                let _ = sys::sleep_ns(60_000_000_000);
+                done(held.map(|_| true))
+            }
+            "write" => done(fs::write_file(text(&input, "path"), &vec![b'x'; number(&input, "bytes") as usize])),
             "config" => done(sys::get_config(text(&input, "key"))),
             "capabilities" => answer("final", Some(json!(sys::enumerate_capabilities()).to_string())),
             "log" => {

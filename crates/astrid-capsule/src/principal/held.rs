@@ -1,0 +1,24 @@
+//! What principals hold in the host beside their calls.
+
+use std::sync::Arc;
+
+use astrid_host_context::Principal;
+use astrid_host_fs::Directories;
+use astrid_host_net::Connections;
+use astrid_principals::RevocationHook;
+
+/// Takes connections and open directories away from whoever is revoked.
+pub(crate) struct Held {
+    pub(crate) connections: Connections,
+    pub(crate) directories: Arc<Directories>,
+}
+
+impl RevocationHook for Held {
+    fn revoked(&self, who: &Principal) {
+        self.connections.close(|facts| {
+            let proven = facts.identity.as_ref().map(|peer| &peer.principal);
+            facts.principal.as_ref() == Some(who) || proven == Some(who)
+        });
+        self.directories.forget(who);
+    }
+}
