@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use astrid_airlock::LocalEgress;
 use astrid_cron::{CronService, SystemClock};
 use astrid_dispatch::{Access, Dispatcher, Limits};
 use astrid_event_bus::Bus;
@@ -40,6 +41,7 @@ pub struct RuntimeBuilder {
     owner: Option<String>,
     config: Option<Config>,
     allow_unverified: bool,
+    local_egress: LocalEgress,
     audit: Option<Arc<dyn AuditSink>>,
     exempt: Option<Arc<dyn Exempt>>,
     access: Option<Arc<dyn Access>>,
@@ -80,6 +82,13 @@ impl RuntimeBuilder {
     #[must_use]
     pub fn allow_unverified(mut self, allow: bool) -> Self {
         self.allow_unverified |= allow;
+        self
+    }
+
+    /// Lets capsules reach local endpoints beyond what the configuration says.
+    #[must_use]
+    pub fn allow_local(mut self, rules: LocalEgress) -> Self {
+        self.local_egress.merge(rules);
         self
     }
 
@@ -126,7 +135,18 @@ impl RuntimeBuilder {
     }
 
     fn start(self) -> Result<Inner, CapsuleError> {
-        let Self { home, workspace, owner, config, allow_unverified, audit, exempt, access, limits } = self;
+        let Self {
+            home,
+            workspace,
+            owner,
+            config,
+            allow_unverified,
+            local_egress,
+            audit,
+            exempt,
+            access,
+            limits,
+        } = self;
         let owner = owner.as_deref().unwrap_or(DEFAULT_OWNER);
         let owner = Principal::parse(owner).map_err(CapsuleError::host)?;
         let workspace = workspace.unwrap_or_else(|| PathBuf::from("."));
@@ -138,6 +158,7 @@ impl RuntimeBuilder {
             None => Config::from_file(&home.etc().join("config.toml")).map_err(CapsuleError::host)?,
         };
         config.allow_unverified |= allow_unverified;
+        config.local_egress.merge(local_egress);
         let store =
             RedbStore::open(home.state().join("kv"), &StoreOptions::default()).map_err(CapsuleError::host)?;
         let logs = LogRouter::open(home.root(), LogSettings::default()).map_err(CapsuleError::host)?;
