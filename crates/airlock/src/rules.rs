@@ -53,6 +53,18 @@ impl LocalEgress {
         Ok(())
     }
 
+    /// Admits everything that `more` admits, too.
+    pub fn merge(&mut self, more: Self) {
+        for (capsule, rules) in more.entries {
+            let entries = self.entries.entry(capsule).or_default();
+            for rule in rules {
+                if !entries.contains(&rule) {
+                    entries.push(rule);
+                }
+            }
+        }
+    }
+
     /// Whether `capsule` was admitted to this host and port.
     #[must_use]
     pub fn names(&self, capsule: &CapsuleId, host: &Host, port: u16) -> bool {

@@ -12,6 +12,18 @@
 //! | `capsule.fuel_per_invocation` | 1 and up | [`Config::fuel_per_invocation`] |
 //! | `capsule.fuel_per_second` | 1 and up | [`Config::fuel_per_second`] |
 //! | `bus.recv_idle` | `"empty"`, `"timeout"` | [`Config::recv_idle`] |
+//! | `security.capsule_local_egress` | a table: capsule → list of `"host:port"`, `"host:*"` | [`Config::local_egress`] |
+//! | `http.default_timeout_secs` | 1 to 3,600 | `default_timeout` of [`Config::http`] |
+//! | `http.stream_connect_timeout_secs` | 1 to 60 | `connect_timeout` |
+//! | `http.stream_read_timeout_secs` | 1 to 600 | `stream_read_timeout` |
+//! | `http.header_deadline_secs` | 1 to 600 | `header_deadline` |
+//! | `http.max_redirects` | 0 to 10 | `max_redirects` |
+//! | `http.max_response_bytes` | 0 to 10 MiB | `max_response_bytes` |
+//! | `http.max_decompressed_bytes` | 0 and up | `max_decompressed_bytes` |
+//! | `http.max_streams_per_capsule` | 1 to 65,536 | `max_streams_per_capsule` |
+//! | `http.default_redirect` | `"follow"`, `"error"` | `default_redirect` |
+//! | `http.ceiling_{total,stream_total,connect,first_byte,between_bytes}_ms` | 1 to a week | the ceiling of that name |
+//! | `http.extra_ca` | list of PEM files, relative to the configuration's directory | [`Config::http_extra_ca`] |
 //!
 //! What is wrong is an error that names file, line and key: a limit that is misspelt must not be a
 //! limit that is not there. `allow_unverified` has no key: it is for one run, not for a host.
@@ -25,6 +37,9 @@ use astrid_host_ipc::RecvIdle;
 use toml_edit::{Document, Item, TableLike};
 
 use crate::{Allocation, Config};
+
+mod http;
+mod lists;
 
 /// Largest file that is read: far above any that a person writes.
 const MAX_BYTES: u64 = 256 << 10;
@@ -70,6 +85,8 @@ pub enum ConfigError {
 enum Takes {
     Word(&'static [&'static str], fn(&mut Config, usize)),
     Number(RangeInclusive<i64>, fn(&mut Config, u64)),
+    LocalEgress,
+    ExtraCa,
 }
 
 struct Entry {
@@ -108,7 +125,26 @@ static ENTRIES: &[Entry] = &[
     word("bus", "recv_idle", &["empty", "timeout"], |config, n| {
         config.recv_idle = if n == 0 { RecvIdle::Empty } else { RecvIdle::Timeout };
     }),
+    Entry { section: "security", key: "capsule_local_egress", takes: Takes::LocalEgress },
 ];
+
+fn entries() -> impl Iterator<Item = &'static Entry> + Clone {
+    ENTRIES.iter().chain(http::ENTRIES)
+}
+
+/// What is wrong with a value, and where if not at its key.
+struct Wrong {
+    /// Further part of the key, for values that are tables.
+    below: Option<String>,
+    span: Option<Range<usize>>,
+    problem: String,
+}
+
+impl From<String> for Wrong {
+    fn from(problem: String) -> Self {
+        Self { below: None, span: None, problem }
+    }
+}
 
 impl Config {
     /// Reads a configuration file; one that does not exist leaves every default.
@@ -148,8 +184,8 @@ impl Config {
         };
         for (section, item) in document.as_table().iter() {
             let span = span_of(document.as_table(), section);
-            if !ENTRIES.iter().any(|entry| entry.section == section) {
-                let known = ENTRIES.iter().map(|entry| entry.section);
+            if !entries().any(|entry| entry.section == section) {
+                let known = entries().map(|entry| entry.section);
                 return Err(refuse(section.to_owned(), span, unknown(section, known)));
             }
             let Some(table) = item.as_table_like() else {
@@ -158,11 +194,14 @@ impl Config {
             for (key, item) in table.iter() {
                 let span = span_of(table, key);
                 let dotted = format!("{section}.{key}");
-                let known = || ENTRIES.iter().filter(|entry| entry.section == section);
+                let known = || entries().filter(|entry| entry.section == section);
                 let Some(entry) = known().find(|entry| entry.key == key) else {
                     return Err(refuse(dotted, span, unknown(key, known().map(|entry| entry.key))));
                 };
-                entry.takes.put(&mut config, item, text).map_err(|problem| refuse(dotted, span, problem))?;
+                entry.takes.put(&mut config, item, text, file).map_err(|wrong| {
+                    let dotted = wrong.below.map_or(dotted.clone(), |below| format!("{dotted}.{below}"));
+                    refuse(dotted, wrong.span.or(span), wrong.problem)
+                })?;
             }
         }
         Ok(config)
@@ -170,7 +209,7 @@ impl Config {
 }
 
 impl Takes {
-    fn put(&self, config: &mut Config, item: &Item, text: &str) -> Result<(), String> {
+    fn put(&self, config: &mut Config, item: &Item, text: &str, file: &Path) -> Result<(), Wrong> {
         let shown = || item.span().and_then(|span| text.get(span)).unwrap_or(item.type_name());
         match self {
             Self::Word(words, set) => {
@@ -184,6 +223,8 @@ impl Takes {
                 let refused = || format!("not {}; allowed: {} to {}", shown(), range.start(), range.end());
                 set(config, number.ok_or_else(refused)?);
             }
+            Self::LocalEgress => lists::local_egress(&mut config.local_egress, item)?,
+            Self::ExtraCa => lists::extra_ca(&mut config.http_extra_ca, item, file)?,
         }
         Ok(())
     }

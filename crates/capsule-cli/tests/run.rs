@@ -50,6 +50,24 @@ fn a_slip_in_the_configuration_is_named_before_anything_starts_and_a_good_one_is
 }
 
 #[test]
+fn a_local_endpoint_is_allowed_to_a_capsule_that_is_there_and_in_a_form_that_is_one() {
+    let place = Place::new();
+    for (wrong, said) in [
+        ("probe", "allowed: CAPSULE=HOST:PORT"),
+        ("probe=127.0.0.1", "write host:port with a port of 1 to 65535"),
+        ("Probe=h:1", "capsule id"),
+    ] {
+        let ended = place.run(&["--allow-local", wrong, "--call", "probe:echo={}"]);
+        ended.refused(2, &["--allow-local", said]);
+    }
+    let ended = place.run(&["--allow-local", "prob=127.0.0.1:1", "--call", "probe:echo={}"]);
+    assert_eq!(ended.code, Some(1));
+    let expected = "--allow-local: no capsule \"prob\" is loaded";
+    assert!(ended.stderr.contains(expected) && ended.stderr.contains("probe"), "{}", ended.stderr);
+    place.run(&["--allow-local", "probe=127.0.0.1:*", "--call", "probe:echo={}"]).good();
+}
+
+#[test]
 fn a_home_whose_store_sled_wrote_is_refused_by_name() {
     let place = Place::new();
     let store = place.home().join("state/kv");

@@ -1,10 +1,13 @@
 //! What all stores of a kernel share: airlock, TLS, connections, rates.
 
 use std::fmt;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
-use astrid_airlock::Airlock;
+use astrid_airlock::{Airlock, Host};
+use astrid_host_context::CapsuleId;
 
+use crate::opted_in::{Cord, OptedIn};
 use crate::pool::Pool;
 use crate::rate::{CapsuleSlots, Rates};
 use crate::settings::HttpSettings;
@@ -17,6 +20,7 @@ pub struct HttpClient {
     settings: HttpSettings,
     tls: TlsConfigs,
     pool: Arc<Pool>,
+    opted_in: OptedIn,
     rates: Rates,
     slots: CapsuleSlots,
 }
@@ -46,6 +50,11 @@ impl HttpClient {
 
     pub(crate) fn pool(&self) -> &Arc<Pool> {
         &self.pool
+    }
+
+    /// What ends a connection to an address the operator admitted.
+    pub(crate) fn on_cord(&self, capsule: &CapsuleId, host: &Host, address: SocketAddr) -> Arc<Cord> {
+        self.opted_in.add(&self.airlock, capsule, host, address)
     }
 
     pub(crate) fn rates(&self) -> &Rates {
@@ -96,6 +105,7 @@ impl HttpClientBuilder {
             settings: self.settings,
             tls: TlsConfigs::new(&self.extra_ca)?,
             pool: Arc::default(),
+            opted_in: OptedIn::default(),
             rates: Rates::default(),
             slots: CapsuleSlots::default(),
         }))

@@ -14,6 +14,7 @@ use tokio_rustls::TlsConnector;
 use crate::client::HttpClient;
 use crate::error::Phase;
 use crate::limits::{CONNECTION_WINDOW, HTTP1_BUFFER, MAX_HEADER_BYTES, MAX_RESPONSE_FIELDS, STREAM_WINDOW};
+use crate::opted_in::Corded;
 use crate::pool::{Asking, Key, Lease, Origin};
 use crate::settings::Plan;
 use crate::target::HttpUrl;
@@ -93,6 +94,8 @@ impl HttpClient {
         let address = stream.peer_addr().map_err(|error| Error::Connection(error.to_string()))?;
         // Requests are written whole; waiting for more would only delay them.
         let _ = stream.set_nodelay(true);
+        let cord = opted_in.then(|| self.on_cord(caller.capsule, &key.host, address));
+        let stream = Corded::new(stream, cord);
         let owner = opted_in.then(|| caller.capsule.clone());
         let origin = Origin { address, owner, born: Instant::now() };
         if !key.https {
@@ -110,7 +113,7 @@ impl HttpClient {
         self.http1(key, origin, stream).await
     }
 
-    async fn http1<S>(&self, key: &Key, origin: Origin, stream: S) -> Result<Lease, Error>
+    pub(crate) async fn http1<S>(&self, key: &Key, origin: Origin, stream: S) -> Result<Lease, Error>
     where
         S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {

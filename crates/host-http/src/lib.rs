@@ -74,10 +74,13 @@ mod integrity;
 mod journal;
 mod op_table;
 mod ops;
+mod opted_in;
 mod payload;
 mod pool;
 mod rate;
 mod redirect;
+#[cfg(test)]
+mod redirect_tests;
 mod request;
 mod secrets;
 mod send;

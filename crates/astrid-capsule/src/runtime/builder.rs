@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use astrid_airlock::LocalEgress;
 use astrid_cron::{CronService, SystemClock};
 use astrid_dispatch::{Access, Dispatcher, Limits};
 use astrid_event_bus::Bus;
@@ -42,6 +43,7 @@ pub struct RuntimeBuilder {
     owner: Option<String>,
     config: Option<Config>,
     allow_unverified: bool,
+    local_egress: LocalEgress,
     audit: Option<Arc<dyn AuditSink>>,
     exempt: Option<Arc<dyn Exempt>>,
     access: Option<Arc<dyn Access>>,
@@ -84,6 +86,13 @@ impl RuntimeBuilder {
     #[must_use]
     pub fn allow_unverified(mut self, allow: bool) -> Self {
         self.allow_unverified |= allow;
+        self
+    }
+
+    /// Lets capsules reach local endpoints beyond what the configuration says.
+    #[must_use]
+    pub fn allow_local(mut self, rules: LocalEgress) -> Self {
+        self.local_egress.merge(rules);
         self
     }
 
@@ -152,6 +161,7 @@ impl RuntimeBuilder {
             owner,
             config,
             allow_unverified,
+            local_egress,
             audit,
             exempt,
             access,
@@ -170,6 +180,7 @@ impl RuntimeBuilder {
             None => Config::from_file(&home.etc().join("config.toml")).map_err(CapsuleError::host)?,
         };
         config.allow_unverified |= allow_unverified;
+        config.local_egress.merge(local_egress);
         let store =
             RedbStore::open(home.state().join("kv"), &StoreOptions::default()).map_err(CapsuleError::host)?;
         let logs = LogRouter::open(home.root(), LogSettings::default()).map_err(CapsuleError::host)?;

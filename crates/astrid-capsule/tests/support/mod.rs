@@ -71,13 +71,6 @@ impl Place {
         change(&mut config);
         Runtime::builder().home(self.home()).workspace(self.dir.path()).config(config)
     }
-
-    /// Writes a principal's profile.
-    pub(crate) fn profile(&self, who: &str, text: &str) {
-        let dir = self.home().join("etc/profiles");
-        std::fs::create_dir_all(&dir).unwrap();
-        std::fs::write(dir.join(format!("{who}.toml")), text).unwrap();
-    }
 }
 
 pub(crate) fn record_hash(dir: &Path, component: &[u8]) {

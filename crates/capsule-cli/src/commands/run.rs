@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use crate::error::CliError;
-use crate::run::{self, Call, Publication};
+use crate::run::{self, AllowLocal, Call, Publication};
 use crate::worker;
 
 /// Runs capsules; with no --call, --publish or --expect until Ctrl-C
@@ -25,6 +25,10 @@ pub(crate) struct Args {
     /// Build directories that hold a crate first, and accept components without a recorded hash
     #[arg(long)]
     pub(crate) dev: bool,
+    /// Let a capsule reach a local endpoint, on top of [security.capsule_local_egress] in the home's
+    /// etc/config.toml; `*` is every port. Its manifest still has to name it
+    #[arg(long, value_name = "CAPSULE=HOST:PORT", value_parser = AllowLocal::parse)]
+    pub(crate) allow_local: Vec<AllowLocal>,
     /// End with an error when any capsule cannot be loaded or lacks what it requires
     #[arg(long)]
     pub(crate) strict: bool,

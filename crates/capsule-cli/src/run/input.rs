@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
+use astrid_airlock::LocalEgress;
 use astrid_event_bus::{AccessPattern, Charset, Topic};
+use astrid_host_context::CapsuleId;
 use serde_json::Value;
 
 /// `CAPSULE:ACTION=JSON`.
@@ -38,6 +40,24 @@ impl Publication {
         let (topic, payload) = split(text, "TOPIC=JSON")?;
         Topic::parse(topic, Charset::Token).map_err(|error| error.to_string())?;
         Ok(Self { topic: topic.to_owned(), payload })
+    }
+}
+
+/// `CAPSULE=HOST:PORT`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct AllowLocal {
+    pub(crate) capsule: String,
+    pub(crate) rules: LocalEgress,
+}
+
+impl AllowLocal {
+    /// Splits and checks one `--allow-local`.
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
+        let (capsule, entry) = text.split_once('=').ok_or("no `=`; allowed: CAPSULE=HOST:PORT")?;
+        let id = CapsuleId::parse(capsule).map_err(|error| error.to_string())?;
+        let mut rules = LocalEgress::new();
+        rules.allow(&id, entry).map_err(|error| error.to_string())?;
+        Ok(Self { capsule: capsule.to_owned(), rules })
     }
 }
 
@@ -83,6 +103,18 @@ mod tests {
             let error = Call::parse(wrong).unwrap_err();
             assert!(error.contains(said) && error.contains("CAPSULE:ACTION=JSON"), "{wrong}: {error}");
         }
+        for (wrong, said) in [
+            ("notes", "CAPSULE=HOST:PORT"),
+            ("No tes=h:1", "capsule id"),
+            ("notes=h", "host:port"),
+            ("notes=h:0", "host:port"),
+            ("notes=h:x", "host:port"),
+            ("notes=:1", "host"),
+        ] {
+            let error = AllowLocal::parse(wrong).unwrap_err();
+            assert!(error.contains(said), "{wrong}: {error}");
+        }
+        assert_eq!(AllowLocal::parse("notes=[::1]:*").unwrap().capsule, "notes");
         assert!(Publication::parse("a..b={}").is_err());
         assert!(Publication::parse("a.*={}").is_err());
         assert!(pattern("a.*").is_ok());

@@ -6,6 +6,7 @@ use std::time::Duration;
 use astrid_capsule::{Capsule, Origin, Readiness, Runtime, SearchPath, Severity, Timings};
 use astrid_capsule_manifest::MANIFEST_FILE;
 
+use super::AllowLocal;
 use crate::commands::run::Args;
 use crate::error::{CliError, one_line};
 use crate::progress::{Line, Progress};
@@ -26,6 +27,9 @@ pub(crate) async fn start(args: &Args) -> Result<Runtime, CliError> {
     }
     let builder = Runtime::builder().workspace(&args.workspace).owner(&args.principal);
     let mut builder = builder.allow_unverified(args.dev);
+    for AllowLocal { rules, .. } in &args.allow_local {
+        builder = builder.allow_local(rules.clone());
+    }
     if let Some(home) = &args.home {
         builder = builder.home(home);
     }
@@ -58,6 +62,13 @@ pub(crate) async fn capsules(args: &Args, runtime: &Runtime) -> Result<(), CliEr
         return Err(CliError::all(problems));
     }
     problems.iter().for_each(output::errors);
+    for AllowLocal { capsule, .. } in &args.allow_local {
+        if runtime.capsule(capsule).is_none() {
+            let loaded: Vec<_> = runtime.capsules().iter().map(|c| c.id().to_owned()).collect();
+            let unknown = CliError::new(format!("--allow-local: no capsule {capsule:?} is loaded"));
+            return Err(unknown.allowed(loaded.join(", ")));
+        }
+    }
     let skipped = report.skipped.iter().map(ToString::to_string).filter(|text| !was_said(&problems, text));
     let findings = report.findings.iter().filter(|one| one.severity() == Severity::Warning);
     let warnings = skipped.chain(findings.map(ToString::to_string));

@@ -15,7 +15,7 @@ use tracing_subscriber::EnvFilter;
 use crate::commands::run::Args;
 use crate::error::CliError;
 use crate::{control, output};
-pub(crate) use input::{Call, Publication, pattern, seconds};
+pub(crate) use input::{AllowLocal, Call, Publication, pattern, seconds};
 use watch::Watch;
 
 /// Exit code when the expected messages did not come in time.

@@ -60,6 +60,18 @@ async fn the_policy_decides_and_only_real_redirects_count() {
     }
 }
 
+// http case 17
+#[tokio::test]
+async fn the_operator_says_what_an_unset_policy_means() {
+    let server = chain().await;
+    let settings = HttpSettings { default_redirect: RedirectPolicy::Error, ..HttpSettings::default() };
+    let mut store = World::with(open_rules(), Scripted::new(), settings, None).alice();
+    let error = store.http().request(get(server.url("/1")), &plain()).await.unwrap_err();
+    assert!(matches!(error, Error::RedirectBlocked(_)), "{error:?}");
+    let follow = Options { redirect: Some(RedirectPolicy::Follow), ..Options::default() };
+    assert_eq!(store.http().request(get(server.url("/1")), &follow).await.unwrap().body, b"end");
+}
+
 // http case 18
 #[tokio::test]
 async fn the_status_decides_about_method_and_body() {

@@ -8,9 +8,10 @@ use astrid_airlock::{LocalEgress, Refused, Scripted};
 use astrid_host_context::{Outcome, Refusal, Scope};
 use astrid_host_http::{Error, HttpSettings, HttpView, MAY_REQUEST, Options, SecretAnswer, Secrets};
 use astrid_host_testkit::FakeHost;
+use tokio::io::AsyncWriteExt;
 use zeroize::Zeroizing;
 
-use crate::common::server::{Server, answer};
+use crate::common::server::{Manual, Server, answer, gone};
 use crate::common::*;
 
 fn world(rules: LocalEgress, dns: Scripted) -> World {
@@ -96,6 +97,115 @@ async fn an_opt_in_is_one_capsules_and_ends_when_it_is_removed() {
     world.airlock.replace_rules(LocalEgress::new());
     assert!(rejected(&store.http().request(get(server.url("/")), &plain()).await));
     assert_eq!(server.requests().len(), 1);
+}
+
+// http case 10
+#[tokio::test]
+async fn removing_an_opt_in_ends_bodies_and_waiting_connections_within_a_second() {
+    let mut server = Manual::start().await;
+    let world = world(rules(&[("fake", format!("127.0.0.1:{}", server.port))]), Scripted::new());
+    let mut store = world.alice();
+    let url = server.url("/");
+    let part = b"HTTP/1.1 200 X\r\ncontent-length: 9\r\n\r\nabc";
+    let (stream, mut streaming) = tokio::join!(
+        async { store.http().stream_start(get(&url), &plain()).await.unwrap() },
+        server.say(part)
+    );
+    assert_eq!(store.http().read_chunk(&stream).await.unwrap(), "abc");
+    let whole = b"HTTP/1.1 200 X\r\ncontent-length: 2\r\n\r\nok";
+    let mut other = world.alice();
+    let (response, mut idle) =
+        tokio::join!(async { other.http().request(get(&url), &plain()).await.unwrap() }, server.say(whole));
+    assert_eq!(response.body, b"ok");
+
+    // Other entries coming and going leave it alone.
+    let both = [("fake", format!("127.0.0.1:{}", server.port)), ("fake", "127.0.0.1:1".to_owned())];
+    world.airlock.replace_rules(rules(&both));
+    streaming.write_all(b"def").await.unwrap();
+    assert_eq!(store.http().read_chunk(&stream).await.unwrap(), "def");
+
+    world.airlock.replace_rules(rules(&both[1..]));
+    let second = std::time::Duration::from_secs(1);
+    let ended = tokio::time::timeout(second, async {
+        // The guest hears of it while it waits, and both peers see the end.
+        let read = store.http().read_chunk(&stream).await;
+        assert!(matches!(read, Err(Error::Connection(_))), "{read:?}");
+        assert!(matches!(store.http().read_chunk(&stream).await, Err(Error::Closed)));
+        assert!(gone(&mut streaming).await && gone(&mut idle).await);
+    });
+    ended.await.unwrap();
+}
+
+// http case 44
+#[tokio::test]
+async fn proxy_variables_and_key_logs_of_the_environment_have_no_effect() {
+    const TARGET: &str = "ASTRID_TEST_PROXY_TARGET";
+    if let Ok(target) = std::env::var(TARGET) {
+        // The child: variables are read from a real environment, which no test may change for others.
+        let response = World::new().alice().http().request(get(target), &plain()).await.unwrap();
+        assert_eq!(response.body, b"direct");
+        let identity = tls::identity("localhost", false);
+        let dns = Scripted::new().answer("localhost", ["127.0.0.1".parse().unwrap()]);
+        let secure = World::with(open_rules(), dns, HttpSettings::default(), Some(&identity.pem));
+        let server = tls::serve(identity, false).await;
+        let url = format!("https://localhost:{}/", server.port);
+        secure.alice().http().request(get(url), &plain()).await.unwrap();
+        return;
+    }
+    let proxy = Server::start(|_| answer(200, &[], b"proxied")).await;
+    let server = Server::start(|_| answer(200, &[], b"direct")).await;
+    let keys = std::env::temp_dir().join(format!("astrid-keylog-{}", std::process::id()));
+    let mut child = tokio::process::Command::new(std::env::current_exe().unwrap());
+    child.args(["--exact", "safety::proxy_variables_and_key_logs_of_the_environment_have_no_effect"]);
+    for name in ["HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"] {
+        child.env(name, proxy.url("/"));
+    }
+    let ran = child.env("SSLKEYLOGFILE", &keys).env(TARGET, server.url("/")).output().await.unwrap();
+    let said = String::from_utf8_lossy(&ran.stdout);
+    assert!(ran.status.success() && said.contains("1 passed"), "{said}");
+    assert_eq!((proxy.connections(), server.requests().len()), (0, 1));
+    assert!(!keys.exists());
+}
+
+// http case 50
+#[tokio::test]
+async fn a_response_framed_in_two_ways_is_refused_or_ends_its_connection() {
+    const UNTIL_THE_END: &str = "chunked not last";
+    let smuggled = "HTTP/1.1 200 X\r\ncontent-length: 4\r\n\r\nevil";
+    for (name, head) in [
+        ("length and chunks", "content-length: 3\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n"),
+        ("chunks and length", "transfer-encoding: chunked\r\ncontent-length: 3\r\n\r\n3\r\nabc\r\n0\r\n\r\n"),
+        ("two lengths", "content-length: 3\r\ncontent-length: 4\r\n\r\nabc"),
+        ("a list of lengths", "content-length: 3, 4\r\n\r\nabc"),
+        ("a negative length", "content-length: -3\r\n\r\nabc"),
+        ("a signed length", "content-length: +3\r\n\r\nabc"),
+        ("a zero byte", "x: a\0b\r\ncontent-length: 3\r\n\r\nabc"),
+        ("a bare carriage return", "x: a\rcontent-length: 3\r\n\r\nabc"),
+        ("a blank before the colon", "content-length : 3\r\n\r\nabc"),
+        ("a folded line", "x: a\r\n content-length: 3\r\n\r\nabc"),
+        ("chunked twice", "transfer-encoding: chunked, chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n"),
+        (UNTIL_THE_END, "transfer-encoding: chunked, gzip\r\n\r\n3\r\nabc\r\n0\r\n\r\n"),
+        ("a chunk size that overflows", "transfer-encoding: chunked\r\n\r\nfffffffffffffffff\r\nabc"),
+    ] {
+        let bytes = format!("HTTP/1.1 200 X\r\n{head}{smuggled}");
+        let server = Server::start(move |seen| match seen.path() {
+            "/next" => answer(200, &[], b"next"),
+            // Without a length that counts, the body ends with the connection.
+            _ if name == UNTIL_THE_END => [b"!", bytes.as_bytes()].concat(),
+            _ => bytes.clone().into_bytes(),
+        })
+        .await;
+        let mut store = World::new().alice();
+        match store.http().request(get(server.url("/")), &plain()).await {
+            Err(Error::Protocol(_) | Error::Connection(_)) => {}
+            Ok(response) if name == UNTIL_THE_END => assert!(response.body.ends_with(b"evil"), "{name}"),
+            Ok(response) => assert_eq!(response.body, b"abc", "{name}"),
+            Err(other) => panic!("{name}: {other:?}"),
+        }
+        let next = store.http().request(get(server.url("/next")), &plain()).await.unwrap();
+        assert_eq!(next.body, b"next", "{name}");
+        assert_eq!(server.connections(), 2, "{name}: the connection served again");
+    }
 }
 
 // http case 11
@@ -234,6 +344,48 @@ async fn each_hop_leaves_a_pair_of_records_and_a_refusing_sink_lets_nothing_out(
     let error = store.http().request(get(server.url("/b")), &plain()).await.unwrap_err();
     assert!(matches!(error, Error::Refused(Refusal::AuditUnavailable)));
     assert_eq!(server.requests().len(), 2);
+}
+
+// http case 47
+#[tokio::test]
+async fn the_first_record_is_there_before_the_first_byte_and_a_crash_would_leave_it_alone() {
+    let mut server = Manual::start().await;
+    let mut store = World::new().alice();
+    let recorder = store.fake.recorder().clone();
+    let functions = move || recorder.audited().iter().map(|r| r.op.function).collect::<Vec<_>>();
+    let url = server.url("/p?password=hunter2");
+    let request = with_headers(post(url, b"letter"), &[("cookie", "crumb"), ("x-note", "plain")]);
+    let fake = store.fake.recorder().clone();
+    let (answered, ()) = tokio::join!(async { store.http().request(request, &plain()).await }, async {
+        // Headers are here and the answer is not: what a crash now would leave is one open exchange.
+        let mut stream = server.say(b"").await;
+        assert_eq!(functions(), ["wire-request"]);
+        stream.write_all(b"HTTP/1.1 200 X\r\ncontent-length: 6\r\n\r\nanswer").await.unwrap();
+    });
+    assert_eq!(answered.unwrap().body, b"answer");
+    assert_eq!(functions(), ["wire-request", "wire-response", "http-request"]);
+    let text = format!("{:?}", fake.audited());
+    for hidden in ["hunter2", "letter", "crumb", "answer", "plain"] {
+        assert!(!text.contains(hidden), "{hidden}: {text}");
+    }
+}
+
+// http case 42
+#[tokio::test]
+async fn the_record_of_a_secret_is_that_of_its_placeholder() {
+    let server = Server::start(|_| answer(200, &[], b"")).await;
+    let mut hashes = Vec::new();
+    for value in ["one", "another"] {
+        let vault = Arc::new(Vault(HashMap::from([("api_key", value)])));
+        let mut store = World::new().store_with_secrets(vault);
+        let request = with_headers(get(server.url("/")), &[("x-signed", "{{secret:api_key}}")]);
+        store.http().request(request, &plain()).await.unwrap();
+        assert_eq!(server.requests().pop().unwrap().one("x-signed").unwrap(), value);
+        let records = store.fake.recorder().audited();
+        hashes.push(records[0].facts.clone());
+    }
+    assert!(hashes[0].iter().any(|(name, _)| name.contains("header")), "{hashes:?}");
+    assert_eq!(hashes[0], hashes[1], "a record tells nothing of the value, not even that it changed");
 }
 
 // http case 4

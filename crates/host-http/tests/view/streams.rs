@@ -1,11 +1,14 @@
 //! Responses read piece by piece.
 
 use std::future::poll_fn;
+use std::sync::Arc;
 use std::task::Poll;
 
+use astrid_airlock::Airlock;
 use astrid_host_http::limits::STREAMS;
 use astrid_host_http::{Error, HttpView, Options, Timeouts};
 use astrid_host_io::IoView;
+use astrid_host_net::{NetCtx, NetCtxView};
 use astrid_host_testkit::FakeHost;
 use base64::Engine as _;
 use tokio::io::AsyncWriteExt;
@@ -39,6 +42,57 @@ async fn chunks_arrive_as_they_are_sent_and_the_end_is_repeated() {
         assert!(store.http().read_chunk(&stream).await.unwrap().is_empty());
     }
     store.http().drop_stream(stream).unwrap();
+}
+
+// http case 34
+#[tokio::test]
+async fn a_hundred_mebibytes_go_from_a_body_to_a_socket_without_the_guest() {
+    const LENGTH: usize = 100 << 20;
+    let body: Vec<u8> = (0..LENGTH).map(|i| (i.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
+    let sent = body.clone();
+    let mut server = Manual::start().await;
+    let mut store = World::new().alice();
+    let url = server.url("/");
+    let head = format!("HTTP/1.1 200 X\r\ncontent-length: {LENGTH}\r\n\r\n");
+    let (stream, mut peer) = tokio::join!(
+        async { store.http().stream_start(get(url), &plain()).await.unwrap() },
+        server.say(head.as_bytes())
+    );
+    let serving = tokio::spawn(async move { peer.write_all(&sent).await.unwrap() });
+    let sink = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let net = NetCtx::builder(Arc::new(Airlock::builder().rules(open_rules()).build()));
+    let mut net = net.build();
+    let port = sink.local_addr().unwrap().port();
+    let mut sockets = NetCtxView { ctx: &mut net, host: store.fake.cx() };
+    let socket = sockets.connect_tcp("127.0.0.1", port).await.unwrap();
+    let output = sockets.write_stream(&socket).unwrap();
+    sockets.drop_handle(socket).unwrap();
+    let (mut far, _) = sink.accept().await.unwrap();
+    let reading = tokio::spawn(async move {
+        let mut got = Vec::with_capacity(LENGTH);
+        tokio::io::AsyncReadExt::read_to_end(&mut far, &mut got).await.unwrap();
+        got
+    });
+    let input = store.http().body_stream(&stream).unwrap();
+    // The response's handle goes; the body keeps its place.
+    store.http().drop_stream(stream).unwrap();
+    assert_eq!(store.held(&STREAMS), 1);
+    let (mut calls, mut moved) = (0, 0);
+    loop {
+        match store.io().blocking_splice(&output, &input, 1 << 20).await {
+            Ok(n) => moved += n,
+            Err(astrid_host_io::Error::Closed) => break,
+            Err(other) => panic!("{other:?}"),
+        }
+        calls += 1;
+    }
+    store.io().blocking_flush(&output).await.unwrap();
+    store.io().drop_output(output).unwrap();
+    serving.await.unwrap();
+    assert!(reading.await.unwrap() == body, "{moved} bytes moved");
+    assert!(calls < 300, "{calls} calls");
+    store.io().drop_resource(input).unwrap();
+    assert_eq!(store.held(&STREAMS), 0);
 }
 
 // http case 26
