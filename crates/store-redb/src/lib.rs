@@ -72,6 +72,7 @@
 //! | more, in a block of the very last commit, before an opening after a crash | that commit is taken for one that the crash cut off |
 #![forbid(unsafe_code)]
 
+mod ahead;
 mod apply;
 mod blocks;
 mod directory;
