@@ -81,6 +81,7 @@ mod directory;
 mod engine;
 mod layout;
 mod namespace;
+mod options;
 mod queue;
 mod stats;
 mod store;
@@ -92,8 +93,9 @@ mod writer;
 mod power_loss_tests;
 
 pub use directory::OpenError;
+pub use options::{Durability, Options};
 pub use stats::Stats;
-pub use store::{Durability, Options, RedbStore};
+pub use store::RedbStore;
 pub use verify::Report;
 
 pub(crate) use store::Shared;

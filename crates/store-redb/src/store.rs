@@ -15,6 +15,7 @@ use crate::ahead::{Ahead, Changes, Stretch};
 use crate::directory::{Database, Directory, OpenError, redb_error};
 use crate::engine::{Engine, Snapshot};
 use crate::namespace::{Namespace, Namespaces, name_of, space_for};
+use crate::options::{Durability, Options};
 use crate::queue::{Job, Queue, Work};
 use crate::stats::{Meter, Stats};
 use crate::writer;
@@ -25,37 +26,6 @@ const READERS: std::ops::RangeInclusive<u32> = 8..=32;
 
 /// Queue space of all namespaces together in KiB: what any number of guests can hold in memory.
 const QUEUES_KIB: usize = 64 << 10;
-
-/// When a mutation is acknowledged.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Durability {
-    /// After an fsync: it survives SIGKILL and power loss.
-    #[default]
-    Flushed,
-    /// At once; what was acknowledged in the last 100 ms may be lost. For data that can be made again.
-    Relaxed,
-}
-
-/// How a store is opened.
-#[derive(Debug, Clone)]
-pub struct Options {
-    /// When a mutation is acknowledged.
-    pub durability: Durability,
-    /// The engine's page cache in bytes; 64 MiB unless set.
-    pub cache_bytes: u64,
-}
-
-impl Options {
-    fn cache(&self) -> usize {
-        usize::try_from(self.cache_bytes).unwrap_or(usize::MAX)
-    }
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Self { durability: Durability::default(), cache_bytes: 64 << 20 }
-    }
-}
 
 /// A persistent [`Store`] in a directory of its own. See the crate documentation.
 ///
