@@ -1,13 +1,16 @@
 //! How many handlers of one principal compute at once, over all capsules.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use astrid_host_context::{CapsuleId, Principal};
 use parking_lot::Mutex;
 
 type Account = Option<Principal>;
+
+/// Principals without a call whose queues are kept for their next one; beyond it they are forgotten.
+const MAX_IDLE: usize = 1024;
 
 /// Places to compute in, by principal.
 ///
@@ -17,7 +20,14 @@ type Account = Option<Principal>;
 /// in the order of arrival.
 #[derive(Debug, Default)]
 pub struct InFlight {
-    queues: Arc<Mutex<HashMap<Account, Weak<Mutex<Queue>>>>>,
+    queues: Mutex<Queues>,
+}
+
+#[derive(Debug, Default)]
+struct Queues {
+    of: HashMap<Account, Arc<Mutex<Queue>>>,
+    /// At this many those without a call are looked for.
+    prune_at: usize,
 }
 
 #[derive(Debug, Default)]
@@ -45,11 +55,9 @@ enum Place {
 /// One call's place. Dropping it gives the place back.
 #[derive(Debug)]
 pub struct Turn {
-    who: Account,
     capsule: CapsuleId,
     queue: Arc<Mutex<Queue>>,
     place: Place,
-    home: Arc<Mutex<HashMap<Account, Weak<Mutex<Queue>>>>>,
 }
 
 impl InFlight {
@@ -57,34 +65,51 @@ impl InFlight {
     /// applies to all its calls from now on.
     #[must_use]
     pub fn turn(&self, who: Option<&Principal>, capsule: &CapsuleId, limit: u64) -> Turn {
-        let mut queues = self.queues.lock();
-        let who = who.cloned();
-        let queue = queues.get(&who).and_then(Weak::upgrade).unwrap_or_default();
-        queues.insert(who.clone(), Arc::downgrade(&queue));
+        let queue = self.queues.lock().of(who);
         queue.lock().limit = limit.max(1);
-        Turn { who, capsule: capsule.clone(), queue, place: Place::Outside, home: self.queues.clone() }
+        Turn { capsule: capsule.clone(), queue, place: Place::Outside }
     }
 
     /// Handlers of `who` that compute now.
     #[must_use]
     pub fn running(&self, who: Option<&Principal>) -> u64 {
-        let queues = self.queues.lock();
-        // Under the map's lock, so that the last turn to go still sees that it is the last.
-        let queue = queues.get(&who.cloned()).and_then(Weak::upgrade);
+        let queue = self.queues.lock().of.get(&who.cloned()).cloned();
         queue.map_or(0, |queue| queue.lock().running)
     }
 
     /// Who has a call under way, waiting ones included.
     #[must_use]
     pub fn under_way(&self) -> Vec<Principal> {
-        self.queues.lock().keys().flatten().cloned().collect()
+        let queues = self.queues.lock();
+        let of_calls = queues.of.iter().filter(|(_, queue)| has_turns(queue));
+        of_calls.filter_map(|(who, _)| who.clone()).collect()
     }
 
     /// How many principals have a call under way.
     #[must_use]
     pub fn principals(&self) -> usize {
-        self.queues.lock().len()
+        self.queues.lock().of.values().filter(|queue| has_turns(queue)).count()
     }
+}
+
+impl Queues {
+    fn of(&mut self, who: Option<&Principal>) -> Arc<Mutex<Queue>> {
+        let who = who.cloned();
+        if let Some(queue) = self.of.get(&who) {
+            return queue.clone();
+        }
+        if self.of.len() >= self.prune_at.max(MAX_IDLE) {
+            self.of.retain(|_, queue| has_turns(queue));
+            // Amortised: as many again may come before the next look.
+            self.prune_at = 2 * self.of.len();
+        }
+        self.of.entry(who).or_default().clone()
+    }
+}
+
+/// Whether a call holds the queue besides the map, whose lock keeps new ones away.
+fn has_turns(queue: &Arc<Mutex<Queue>>) -> bool {
+    Arc::strong_count(queue) > 1
 }
 
 impl Turn {
@@ -135,11 +160,8 @@ impl Turn {
 
 impl Drop for Turn {
     fn drop(&mut self) {
-        self.leave();
-        let mut queues = self.home.lock();
-        // The map's lock keeps new turns away, so the last one can see that it is the last.
-        if Arc::strong_count(&self.queue) == 1 {
-            queues.remove(&self.who);
+        if self.place != Place::Outside {
+            self.leave();
         }
     }
 }

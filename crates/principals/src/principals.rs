@@ -169,6 +169,12 @@ impl Principals {
         self.revocations.revoke(who, u64::MAX);
     }
 
+    /// Whether [`Principals::settle`] has nothing to do.
+    #[must_use]
+    pub fn is_settled(&self, who: &Principal, resolved: &Resolved) -> bool {
+        !resolved.profile.registered || who.is_anonymous() || self.settled.lock().contains(who)
+    }
+
     /// Runs `make` on a blocking thread the first time a registered principal is served, for directories
     /// that must be there before its calls.
     ///
@@ -180,7 +186,7 @@ impl Principals {
         resolved: &Resolved,
         make: impl FnOnce() -> io::Result<()> + Send + 'static,
     ) -> io::Result<()> {
-        if !resolved.profile.registered || who.is_anonymous() || self.settled.lock().contains(who) {
+        if self.is_settled(who, resolved) {
             return Ok(());
         }
         tokio::task::spawn_blocking(make).await.map_err(io::Error::other)??;

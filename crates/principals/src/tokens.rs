@@ -3,47 +3,49 @@
 use std::collections::HashMap;
 use std::ops::Deref;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use astrid_host_context::{Cancellation, Principal};
 use parking_lot::Mutex;
 
 use crate::revocation::{RevocationHook, Revocations};
 
-/// The principals' tokens of one capsule, children of the capsule's own. A token exists while a call
-/// holds it.
+/// Principals without a call whose tokens are kept for their next one; beyond it they are forgotten.
+const MAX_IDLE: usize = 256;
+
+/// The principals' tokens of one capsule, children of the capsule's own. A principal's token stays for its
+/// next call, because making one costs more than all else that a call asks of this crate.
 #[derive(Debug)]
 pub struct Tokens {
     capsule: Cancellation,
-    principals: Mutex<HashMap<Principal, Held>>,
+    principals: Mutex<Known>,
     revocations: Arc<Revocations>,
-    next: std::sync::atomic::AtomicU64,
+}
+
+#[derive(Debug, Default)]
+struct Known {
+    of: HashMap<Principal, Arc<Held>>,
+    /// At this many those without a call are looked for.
+    prune_at: usize,
 }
 
 #[derive(Debug)]
 struct Held {
     token: Cancellation,
-    /// Tells this token from a later one of the same principal.
-    number: u64,
-    calls: usize,
+    /// Goes up only under the map's lock, so that who is seen there without a call has none.
+    calls: AtomicUsize,
 }
 
 /// A principal's token for one call; reads as the [`Cancellation`].
 #[derive(Debug)]
-pub struct CallToken {
-    token: Cancellation,
-    of: Option<(Arc<Tokens>, Principal, u64)>,
-}
+pub struct CallToken(Arc<Held>);
 
 impl Tokens {
     /// Tokens below `capsule`, ended by `revocations`.
     #[must_use]
     pub fn new(capsule: Cancellation, revocations: Arc<Revocations>) -> Arc<Self> {
-        let tokens = Arc::new(Self {
-            capsule,
-            principals: Mutex::default(),
-            revocations: revocations.clone(),
-            next: std::sync::atomic::AtomicU64::new(0),
-        });
+        let tokens =
+            Arc::new(Self { capsule, principals: Mutex::default(), revocations: revocations.clone() });
         revocations.watch(&tokens);
         tokens
     }
@@ -57,31 +59,22 @@ impl Tokens {
     /// The token for a call of `who`, whose profile was read in generation `seen`; one that has
     /// already fired if `who` was revoked since.
     #[must_use]
-    pub fn of(self: &Arc<Self>, who: Option<&Principal>, seen: u64) -> CallToken {
-        let Some(who) = who else { return CallToken { token: self.capsule.clone(), of: None } };
-        let (token, number) = {
-            let mut principals = self.principals.lock();
-            let held = principals.entry(who.clone()).or_insert_with(|| Held {
-                token: self.capsule.child(),
-                number: self.next.fetch_add(1, std::sync::atomic::Ordering::Relaxed),
-                calls: 0,
-            });
-            held.calls += 1;
-            (held.token.clone(), held.number)
-        };
-        let call = CallToken { token, of: Some((self.clone(), who.clone(), number)) };
+    pub fn of(&self, who: Option<&Principal>, seen: u64) -> CallToken {
+        let Some(who) = who else { return CallToken(Held::first(self.capsule.clone())) };
+        let held = self.principals.lock().call(who, &self.capsule);
+        let call = CallToken(held);
         // After the token is in the map: a revocation either finds it there or is found here.
         if self.revocations.stands(who, seen) {
             let refused = Cancellation::new();
             refused.retire();
-            return CallToken { token: refused, of: None };
+            return CallToken(Held::first(refused));
         }
         call
     }
 
     /// Ends what `who` runs; a later call begins under a fresh token.
     pub fn retire(&self, who: &Principal) {
-        let held = self.principals.lock().remove(who);
+        let held = self.principals.lock().of.remove(who);
         if let Some(held) = held {
             held.token.retire();
         }
@@ -90,7 +83,34 @@ impl Tokens {
     /// Principals with a call under way.
     #[must_use]
     pub fn principals(&self) -> usize {
-        self.principals.lock().len()
+        self.principals.lock().of.values().filter(|held| held.is_called()).count()
+    }
+}
+
+impl Known {
+    fn call(&mut self, who: &Principal, capsule: &Cancellation) -> Arc<Held> {
+        if let Some(held) = self.of.get(who) {
+            held.calls.fetch_add(1, Ordering::Relaxed);
+            return held.clone();
+        }
+        if self.of.len() >= self.prune_at.max(MAX_IDLE) {
+            self.of.retain(|_, held| held.is_called());
+            // Amortised: as many again may come before the next look.
+            self.prune_at = 2 * self.of.len();
+        }
+        let held = Held::first(capsule.child());
+        self.of.insert(who.clone(), held.clone());
+        held
+    }
+}
+
+impl Held {
+    fn first(token: Cancellation) -> Arc<Self> {
+        Arc::new(Self { token, calls: AtomicUsize::new(1) })
+    }
+
+    fn is_called(&self) -> bool {
+        self.calls.load(Ordering::Relaxed) > 0
     }
 }
 
@@ -104,20 +124,13 @@ impl Deref for CallToken {
     type Target = Cancellation;
 
     fn deref(&self) -> &Cancellation {
-        &self.token
+        &self.0.token
     }
 }
 
 impl Drop for CallToken {
     fn drop(&mut self) {
-        let Some((tokens, who, number)) = self.of.take() else { return };
-        let mut principals = tokens.principals.lock();
-        if let Some(held) = principals.get_mut(&who).filter(|held| held.number == number) {
-            held.calls -= 1;
-            if held.calls == 0 {
-                principals.remove(&who);
-            }
-        }
+        self.0.calls.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -155,6 +168,20 @@ mod tests {
         assert_eq!(tokens.of(Some(&alice), u64::MAX - 1).standing(), Standing::Retired);
         revocations.readmit(&alice);
         assert_eq!(tokens.of(Some(&alice), 0).standing(), Standing::Live);
+    }
+
+    #[test]
+    fn tokens_without_a_call_are_kept_for_the_next_and_only_so_many() {
+        let (tokens, _, alice) = fixture();
+        let first = tokens.of(Some(&alice), 0);
+        for n in 0..2000 {
+            let who = Principal::parse(&format!("p{n}")).unwrap();
+            assert_eq!(tokens.of(Some(&who), 0).standing(), Standing::Live);
+        }
+        assert_eq!(tokens.principals(), 1);
+        assert!(tokens.principals.lock().of.len() <= MAX_IDLE);
+        tokens.retire(&alice);
+        assert_eq!(first.standing(), Standing::Retired, "who has a call is never forgotten");
     }
 
     #[test]

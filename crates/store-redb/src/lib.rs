@@ -30,7 +30,9 @@
 //! One thread decides on all mutations: it takes what waits (a line per namespace, served in turn, up to
 //! 256 or 4 MiB or 2 ms), applies the group in one transaction, commits it with one fsync, and then
 //! answers. Reads run on tokio's blocking pool, 8 to 32 at a time, each on a snapshot: no reader waits for the
-//! writer, nor it for them. A reader may therefore see a value that is applied and not yet on disk, and
+//! writer, nor it for them. Who walks a listing by cursors has the next pages read along with the one
+//! asked for, and gets them without another thread for as long as its namespace does not change
+//! (`ahead.rs`). A reader may therefore see a value that is applied and not yet on disk, and
 //! so not yet acknowledged. After a failed write everything answers
 //! [`StoreError::Closed`](astrid_host_kv::StoreError::Closed) until the store is reopened.
 //!
@@ -72,12 +74,14 @@
 //! | more, in a block of the very last commit, before an opening after a crash | that commit is taken for one that the crash cut off |
 #![forbid(unsafe_code)]
 
+mod ahead;
 mod apply;
 mod blocks;
 mod directory;
 mod engine;
 mod layout;
 mod namespace;
+mod options;
 mod queue;
 mod stats;
 mod store;
@@ -89,8 +93,9 @@ mod writer;
 mod power_loss_tests;
 
 pub use directory::OpenError;
+pub use options::{Durability, Options};
 pub use stats::Stats;
-pub use store::{Durability, Options, RedbStore};
+pub use store::RedbStore;
 pub use verify::Report;
 
 pub(crate) use store::Shared;

@@ -11,9 +11,11 @@ use astrid_host_kv::{
 use parking_lot::{Mutex, RwLock};
 use tokio::sync::{Semaphore, oneshot, watch};
 
+use crate::ahead::{Ahead, Changes, Stretch};
 use crate::directory::{Database, Directory, OpenError, redb_error};
 use crate::engine::{Engine, Snapshot};
 use crate::namespace::{Namespace, Namespaces, name_of, space_for};
+use crate::options::{Durability, Options};
 use crate::queue::{Job, Queue, Work};
 use crate::stats::{Meter, Stats};
 use crate::writer;
@@ -25,37 +27,6 @@ const READERS: std::ops::RangeInclusive<u32> = 8..=32;
 /// Queue space of all namespaces together in KiB: what any number of guests can hold in memory.
 const QUEUES_KIB: usize = 64 << 10;
 
-/// When a mutation is acknowledged.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Durability {
-    /// After an fsync: it survives SIGKILL and power loss.
-    #[default]
-    Flushed,
-    /// At once; what was acknowledged in the last 100 ms may be lost. For data that can be made again.
-    Relaxed,
-}
-
-/// How a store is opened.
-#[derive(Debug, Clone)]
-pub struct Options {
-    /// When a mutation is acknowledged.
-    pub durability: Durability,
-    /// The engine's page cache in bytes; 64 MiB unless set.
-    pub cache_bytes: u64,
-}
-
-impl Options {
-    fn cache(&self) -> usize {
-        usize::try_from(self.cache_bytes).unwrap_or(usize::MAX)
-    }
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Self { durability: Durability::default(), cache_bytes: 64 << 20 }
-    }
-}
-
 /// A persistent [`Store`] in a directory of its own. See the crate documentation.
 ///
 /// Dropping it lets the writer finish what is queued in the background; [`RedbStore::close`] waits for that.
@@ -66,6 +37,7 @@ pub struct RedbStore {
     /// How many permits `readers` has.
     places: u32,
     space: Arc<Semaphore>,
+    ahead: Arc<Ahead>,
     ended: watch::Receiver<()>,
 }
 
@@ -76,6 +48,7 @@ pub(crate) struct Shared {
     pub(crate) queue: Queue,
     pub(crate) durability: Durability,
     pub(crate) stats: Meter,
+    pub(crate) changes: Changes,
     failed: Mutex<Option<String>>,
 }
 
@@ -121,6 +94,7 @@ impl RedbStore {
             queue: Queue::default(),
             durability: options.durability,
             stats: Meter::default(),
+            changes: Changes::default(),
             failed: Mutex::default(),
         });
         let namespaces = Arc::new(Namespaces::default());
@@ -143,7 +117,7 @@ impl RedbStore {
         let places = cores.saturating_mul(2).clamp(*READERS.start(), *READERS.end());
         let readers = Arc::new(Semaphore::new(usize::try_from(places).unwrap_or(1)));
         let space = Arc::new(Semaphore::new(QUEUES_KIB));
-        Ok(Self { shared, namespaces, readers, places, space, ended })
+        Ok(Self { shared, namespaces, readers, places, space, ahead: Arc::default(), ended })
     }
 
     /// Finishes what is queued, flushes, and lets the directory go. Calls after it fail.
@@ -239,9 +213,23 @@ impl Store for RedbStore {
         after: Option<&'a Cursor>,
         limit: usize,
     ) -> Answer<'a, Page> {
-        let (prefix, after) = (prefix.clone(), after.cloned());
+        if let Err(error) = self.shared.engine() {
+            return Answer::ready(Err(error));
+        }
+        let name = name_of(scope);
+        let seen = self.shared.changes.settled(&name);
+        if let Some(page) = seen.and_then(|seen| self.ahead.page(&name, seen, prefix, after, limit)) {
+            return Answer::ready(Ok(page));
+        }
+        let (prefix, after, ahead) = (prefix.clone(), after.cloned(), self.ahead.clone());
         self.read(scope, move |engine, namespace| {
-            engine.page(namespace, prefix.as_str(), after.as_ref().map(Cursor::as_str), limit)
+            let (prefix, after) = (prefix.as_str(), after.as_ref().map(Cursor::as_str));
+            // Whoever comes with a cursor walks, and will come again.
+            let (Some(from), Some(seen)) = (after, seen) else {
+                return engine.page(namespace, prefix, after, limit);
+            };
+            let stretch = engine.page(namespace, prefix, after, Stretch::length(limit))?;
+            Ok(ahead.keep(name, seen, prefix, from, stretch, limit))
         })
     }
 

@@ -74,7 +74,7 @@ fn serve(shared: &Shared, engine: &Engine) -> Result<(), StoreError> {
             }
             group.into_iter().for_each(|settled| settled.tell(None));
             if let Some(work) = alone {
-                work(Ok(engine));
+                shared.changes.during_any(|| work(Ok(engine)));
             }
         }
         if unflushed.is_some_and(|since| since.elapsed() >= RELAXED_FLUSH) {
@@ -99,7 +99,7 @@ fn collect(
     first: Job,
     usual: usize,
 ) -> Result<(Vec<Settled>, bool, Option<Alone>), StoreError> {
-    let (mut group, mut alone, mut changed) = (Vec::new(), None, false);
+    let (mut group, mut alone, mut touched) = (Vec::new(), None, Vec::new());
     let result = (|| {
         let transaction = engine.begin()?;
         {
@@ -114,7 +114,10 @@ fn collect(
                     }
                     work => Job { work, ..job },
                 };
-                changed |= perform(shared, engine, &mut rows, &mut group, job)?;
+                let namespace = job.namespace.clone();
+                if perform(shared, engine, &mut rows, &mut group, job)? {
+                    touched.push(namespace);
+                }
                 let full =
                     group.len() >= GROUP_JOBS || bytes >= GROUP_BYTES || started.elapsed() >= GROUP_TIME;
                 // A job taken and put back would lose its turn, so a full group takes none.
@@ -129,14 +132,16 @@ fn collect(
                 };
             }
         }
-        match (changed, shared.durability) {
-            (false, _) => transaction.abort().map_err(redb_error),
-            (true, Durability::Flushed) => shared.stats.time_flush(|| engine.database.commit(transaction)),
-            (true, Durability::Relaxed) => engine.database.commit_relaxed(transaction),
+        if touched.is_empty() {
+            return transaction.abort().map_err(redb_error);
         }
+        shared.changes.during(&touched, || match shared.durability {
+            Durability::Flushed => shared.stats.time_flush(|| engine.database.commit(transaction)),
+            Durability::Relaxed => engine.database.commit_relaxed(transaction),
+        })
     })();
     match result {
-        Ok(()) => Ok((group, changed, alone)),
+        Ok(()) => Ok((group, !touched.is_empty(), alone)),
         Err(error) => {
             // Before anybody hears of it, so that whoever does meets it at the next call too.
             shared.fail(&error);

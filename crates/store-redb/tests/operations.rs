@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use astrid_host_context::{CapsuleId, Principal, Scope};
-use astrid_host_kv::{Applied, Key, Limits, Mutation, Prefix, Store, StoreError, Terms, Value};
+use astrid_host_kv::{Applied, Cursor, Key, Limits, Mutation, Prefix, Store, StoreError, Terms, Value};
 use astrid_store_redb::{Durability, OpenError, Options, RedbStore};
 use tempfile::TempDir;
 
@@ -276,6 +276,32 @@ async fn damage_among_the_keys_fails_the_store_and_loses_nothing_in_silence() {
     assert!(store.stats().failed.is_some());
 }
 
+// kv §2.4: each page is a snapshot of its own, whatever was read ahead
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_walk_sees_what_changed_since_its_last_page() {
+    let at = directory();
+    let store = open(at.path());
+    for n in 0..40 {
+        set(&store, "a", &format!("k{n:02}"), vec![1]).await;
+    }
+    let page = async |after: &str| {
+        let (prefix, after) = (Prefix::parse("k").unwrap(), Cursor::parse(after).unwrap());
+        let page = store.page(&scope("a"), &prefix, Some(&after), 2).await.unwrap();
+        (page.keys.join(" "), page.more)
+    };
+    assert_eq!(page("k00").await, ("k01 k02".to_owned(), true));
+    assert_eq!(page("k02").await, ("k03 k04".to_owned(), true));
+    set(&store, "a", "k041", vec![1]).await;
+    assert_eq!(page("k04").await, ("k041 k05".to_owned(), true));
+    set(&store, "b", "k051", vec![1]).await;
+    assert_eq!(page("k05").await, ("k06 k07".to_owned(), true));
+    let terms = Terms::commit(Limits { bytes: u64::MAX, keys: u64::MAX });
+    let clear = Mutation::Clear { prefix: Prefix::parse("k").unwrap() };
+    store.apply(&scope("a"), clear, terms).await.unwrap().await.unwrap();
+    assert_eq!(page("k07").await, (String::new(), false));
+    store.close().await;
+}
+
 // kv case 41
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_small_set_beside_large_neighbours_writes_little() {
@@ -297,12 +323,16 @@ async fn a_small_set_beside_large_neighbours_writes_little() {
         set(&store, "a", "small", vec![n]).await;
     }
     let used = written() - before;
-    let started = Instant::now();
-    assert_eq!(get(&store, "a", "small").await.unwrap().unwrap(), &[99][..]);
-    let took = started.elapsed();
+    // The best of some: what it takes, and not what else the machine does.
+    let mut took = Duration::MAX;
+    for _ in 0..50 {
+        let started = Instant::now();
+        assert_eq!(get(&store, "a", "small").await.unwrap().unwrap(), &[99][..]);
+        took = took.min(started.elapsed());
+    }
     println!("100 small sets wrote {} KiB; a get took {took:?}", used >> 10);
     assert!(used < 400 << 20, "{used} bytes");
-    assert!(took < Duration::from_millis(20), "{took:?}");
+    assert!(took < Duration::from_millis(1), "{took:?}");
     store.close().await;
 }
 

@@ -134,6 +134,10 @@ impl<M: Make> Pool<M> {
     }
 
     async fn permit(&self, until: Option<Instant>) -> Result<OwnedSemaphorePermit, Unavailable<M::Error>> {
+        // A permit that is free belongs to nobody who waits, and most are: no timer for those.
+        if let Ok(permit) = self.permits.clone().try_acquire_owned() {
+            return Ok(permit);
+        }
         let acquire = self.permits.clone().acquire_owned();
         let permit = match until {
             Some(at) => tokio::time::timeout_at(at, acquire).await.map_err(|_| Unavailable::Timeout)?,

@@ -32,15 +32,17 @@ impl Served {
             return Ok(Self { principal: None, caller, quotas, generation: 0 });
         };
         let found = principals.resolve(&who).await.map_err(|unusable| unusable.to_string())?;
-        let (homes, logs, name, profile) =
-            (principals.homes.clone(), logs.clone(), who.clone(), found.profile.clone());
-        let made = principals.settle(&who, &found, move || {
-            homes.home(&name, &profile)?;
-            logs.register(&name)
-        });
-        if let Err(error) = made.await {
-            // What needs the home says so itself; what does not goes on.
-            tracing::warn!(target: "astrid.principals", principal = who.as_str(), %error, "a home could not be made");
+        if !principals.is_settled(&who, &found) {
+            let (homes, logs, name, profile) =
+                (principals.homes.clone(), logs.clone(), who.clone(), found.profile.clone());
+            let made = principals.settle(&who, &found, move || {
+                homes.home(&name, &profile)?;
+                logs.register(&name)
+            });
+            if let Err(error) = made.await {
+                // What needs the home says so itself; what does not goes on.
+                tracing::warn!(target: "astrid.principals", principal = who.as_str(), %error, "a home could not be made");
+            }
         }
         let (quotas, generation) = (found.profile.quotas, found.generation);
         Ok(Self { principal: Some(who), caller, quotas, generation })

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use astrid_guest::{CallError, CapsuleResult, HookOutcome, PayloadKind};
-use astrid_host_context::{CallContext, Cancellation, Principal, Standing};
+use astrid_host_context::{CallContext, Caller, Cancellation, Principal, Standing};
 use astrid_principals::Admission;
 use bytes::Bytes;
 use tokio::time::Instant;
@@ -42,7 +42,8 @@ impl WasmEngine {
     ) -> Result<HandlerResult, String> {
         let begun = Instant::now();
         let Template { principals, logs, idle, .. } = &self.parts.template;
-        let served = Served::resolve(caller, idle, principals, logs).await?;
+        let mut served = Served::resolve(caller, idle, principals, logs).await?;
+        let message = served.caller.take();
         let who = served.principal.as_ref();
         let token = self.parts.tokens.of(who, served.generation);
         served.check(&token)?;
@@ -52,12 +53,15 @@ impl WasmEngine {
         let mut lease = self.pool.checkout(who, deadline).await.map_err(|e| self.unavailable(e))?;
         let Some(instance) = lease.item() else { return Err("interceptor failed".to_owned()) };
 
-        let context = context(instance, &served, token.clone(), deadline);
+        let context = context(instance, who, message, token.clone(), deadline);
         let answer = self.call(instance, context, action, payload, &served, &mut admission).await;
         let burnt = principals.fuel.per_invocation().saturating_sub(instance.store.get_fuel().unwrap_or(0));
         admission.settle(burnt);
-        if let Some(who) = who {
-            principals.memory.sample(who, instance.store.data().meter.bytes());
+        let held = instance.store.data().meter.bytes();
+        // An instance is one principal's for good, so what it held before was noted then.
+        if let Some(who) = who.filter(|_| held > instance.sampled) {
+            principals.memory.sample(who, held);
+            instance.sampled = held;
         }
         let answer = answer.map_err(|error| {
             tracing::error!(target: "astrid.capsule", capsule = %self.id(), action, error = ?error, "handler failed");
@@ -98,7 +102,7 @@ impl WasmEngine {
         admission: &mut Admission,
     ) -> Result<CapsuleResult, CallError> {
         let ended = |source| CallError::Ended { export: astrid_guest::HOOK, source };
-        let Instance { store, guest } = instance;
+        let Instance { store, guest, .. } = instance;
         let principals = &self.parts.template.principals;
         let state = store.data_mut();
         let deadline = context.deadline();
@@ -144,20 +148,18 @@ impl WasmEngine {
 
 fn context(
     instance: &Instance,
-    served: &Served,
+    who: Option<&Principal>,
+    message: Option<Caller>,
     token: Cancellation,
     deadline: Option<Instant>,
 ) -> CallContext {
-    let context = instance
-        .store
-        .data()
-        .call
-        .to_builder()
+    let idle = instance.store.data().call.to_builder();
+    let context = idle
         .cancellation(token)
-        .caller(served.caller.clone())
+        .caller(message)
         .deadline(deadline)
         .invocation(INVOCATIONS.fetch_add(1, Ordering::Relaxed));
-    match &served.principal {
+    match who {
         Some(principal) => context.principal(principal.clone()),
         None => context,
     }

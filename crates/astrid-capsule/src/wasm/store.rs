@@ -36,6 +36,8 @@ pub(crate) struct Template {
 pub(crate) struct Instance {
     pub(super) store: Store<HostState>,
     pub(super) guest: GuestInstance,
+    /// The most memory that was told of it.
+    pub(super) sampled: u64,
 }
 
 impl Template {
@@ -79,7 +81,7 @@ impl Template {
             Ok(())
         });
         let guest = self.guest.instantiate(&mut store).await?;
-        Ok(Instance { store, guest })
+        Ok(Instance { store, guest, sampled: 0 })
     }
 }
 

@@ -92,14 +92,15 @@ impl FuelBudget {
     ) -> Option<Admission> {
         let per_second = rate.per_second.max(1);
         let share = (per_second / rate.in_flight.max(1)).clamp(1, self.per_invocation);
-        let last = Instant::now() + ADMISSION_WAIT;
+        let mut now = Instant::now();
+        let last = now + ADMISSION_WAIT;
         let last = until.map_or(last, |until| last.min(until));
         loop {
-            let now = Instant::now();
-            let wait = self.with(who, per_second, |window| match window.try_take(share, per_second, now) {
-                true => None,
-                false => Some(window.room_in(share, per_second, now)),
-            });
+            let wait =
+                self.with(who, per_second, now, |window| match window.try_take(share, per_second, now) {
+                    true => None,
+                    false => Some(window.room_in(share, per_second, now)),
+                });
             match wait {
                 None => {
                     let (budget, who) = (self.clone(), who.cloned());
@@ -108,13 +109,19 @@ impl FuelBudget {
                 Some(_) if now >= last => return None,
                 Some(wait) => {
                     tokio::time::sleep_until((now + wait.max(Duration::from_micros(1))).min(last)).await;
+                    now = Instant::now();
                 }
             }
         }
     }
 
-    fn with<R>(&self, who: Option<&Principal>, per_second: u64, act: impl FnOnce(&mut Window) -> R) -> R {
-        let now = Instant::now();
+    fn with<R>(
+        &self,
+        who: Option<&Principal>,
+        per_second: u64,
+        now: Instant,
+        act: impl FnOnce(&mut Window) -> R,
+    ) -> R {
         let who = who.cloned();
         let Windows { of, pruned } = &mut *self.windows.lock();
         if of.len() > PRUNE_ABOVE && now.saturating_duration_since(*pruned) >= PRUNE_EVERY {
@@ -126,14 +133,16 @@ impl FuelBudget {
         act(window)
     }
 
-    fn settle(&self, who: Option<&Principal>, per_second: u64, charged: u64, actual: u64) {
-        self.ledger.charge(who, actual);
-        let now = Instant::now();
+    fn settle(&self, who: Account, per_second: u64, charged: u64, actual: u64) {
         // A window that was pruned meanwhile was idle and has nothing to give back.
-        if let Some((window, _)) = self.windows.lock().of.get_mut(&who.cloned()) {
-            window.refund(charged.saturating_sub(actual));
-            window.charge(actual.saturating_sub(charged), per_second, now);
+        if let Some((window, _)) = self.windows.lock().of.get_mut(&who) {
+            if charged >= actual {
+                window.refund(charged - actual);
+            } else {
+                window.charge(actual - charged, per_second, Instant::now());
+            }
         }
+        self.ledger.charge(who, actual);
     }
 }
 
@@ -159,7 +168,7 @@ impl Admission {
         let charged = self.share.max(self.spent);
         self.spent = self.spent.max(total);
         let (now, rate) = (Instant::now(), self.per_second);
-        self.budget.with(self.who.as_ref(), rate, |window| {
+        self.budget.with(self.who.as_ref(), rate, now, |window| {
             window.charge(total.saturating_sub(charged), rate, now);
             window.room_in(0, rate, now)
         })
@@ -167,7 +176,7 @@ impl Admission {
 
     /// Ends the call with what it really burnt.
     pub fn settle(self, actual: u64) {
-        self.budget.settle(self.who.as_ref(), self.per_second, self.share.max(self.spent), actual);
+        self.budget.settle(self.who, self.per_second, self.share.max(self.spent), actual);
     }
 }
 

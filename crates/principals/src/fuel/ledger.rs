@@ -20,11 +20,14 @@ struct Totals {
 
 impl FuelLedger {
     /// Adds `fuel`, stopping at the largest number.
-    pub fn charge(&self, who: Option<&Principal>, fuel: u64) {
-        let mut totals = self.0.lock();
-        let who = who.cloned();
-        let full = totals.of.len() >= MAX_ENTRIES && !totals.of.contains_key(&who);
-        let total = if full { &mut totals.others } else { totals.of.entry(who).or_default() };
+    pub fn charge(&self, who: Option<Principal>, fuel: u64) {
+        let totals = &mut *self.0.lock();
+        let full = totals.of.len() >= MAX_ENTRIES;
+        let total = match totals.of.get_mut(&who) {
+            Some(total) => total,
+            None if full => &mut totals.others,
+            None => totals.of.entry(who).or_default(),
+        };
         *total = total.saturating_add(fuel);
     }
 

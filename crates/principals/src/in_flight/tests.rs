@@ -90,3 +90,20 @@ async fn under_load_the_limit_holds_and_everybody_gets_a_turn() {
     }
     assert_eq!((places.running(None), places.principals()), (0, 0));
 }
+
+#[test]
+fn principals_without_a_call_take_room_only_up_to_a_bound() {
+    let places = InFlight::default();
+    let alice = Principal::parse("alice").unwrap();
+    let mut first = places.turn(Some(&alice), &capsule("c"), 1);
+    assert!(try_enter(&mut first));
+    for n in 0..5000 {
+        drop(places.turn(Some(&Principal::parse(&format!("p{n}")).unwrap()), &capsule("c"), 1));
+    }
+    assert_eq!(places.under_way(), std::slice::from_ref(&alice));
+    assert!(places.queues.lock().of.len() <= MAX_IDLE);
+    assert!(
+        !try_enter(&mut places.turn(Some(&alice), &capsule("d"), 1)),
+        "who has a call is never forgotten"
+    );
+}

@@ -1,0 +1,32 @@
+//! What whoever opens a store chooses.
+
+/// When a mutation is acknowledged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Durability {
+    /// After an fsync: it survives SIGKILL and power loss.
+    #[default]
+    Flushed,
+    /// At once; what was acknowledged in the last 100 ms may be lost. For data that can be made again.
+    Relaxed,
+}
+
+/// How a store is opened.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// When a mutation is acknowledged.
+    pub durability: Durability,
+    /// The engine's page cache in bytes; 64 MiB unless set.
+    pub cache_bytes: u64,
+}
+
+impl Options {
+    pub(crate) fn cache(&self) -> usize {
+        usize::try_from(self.cache_bytes).unwrap_or(usize::MAX)
+    }
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { durability: Durability::default(), cache_bytes: 64 << 20 }
+    }
+}
