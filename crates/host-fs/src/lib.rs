@@ -57,6 +57,7 @@
 //! | the functions | the methods of [`FsCtxView`] | `ops/` |
 //! | what failed, and what guests see of it | [`Error`], [`arms`] | `error.rs` |
 //! | budgets, asked at each call | [`HANDLES`], [`BYTES_WRITTEN`], [`FILE_BYTES`] | `limits.rs` |
+//! | bytes held, charged to a budget | [`HOME_BYTES`], [`TMP_BYTES`], [`Account`] | `direct/bytes.rs` |
 //!
 //! A hard link to a file outside the root that existed before cannot be told from the file itself:
 //! what is mounted must not hold any. A backend runs `astrid_host_testkit::contract::fs` on itself.
@@ -86,11 +87,14 @@ use astrid_host_context::{HostContext, HostCx};
 use wasmtime::component::{HasData, Linker};
 
 pub use ctx::{FsCtx, FsCtxBuilder};
-pub use direct::{Direct, DirectBuilder};
+pub use direct::{Account, Direct, DirectBuilder};
 pub use error::{Error, arms};
 pub use fault::{Fault, Text};
 pub use handle::FileHandle;
-pub use limits::{BYTES_WRITTEN, ENTRIES, FILE_BYTES, HANDLES, MAX_CONTENT, MAX_LISTED, MAX_PIECE, RESERVED};
+pub use limits::{
+    BYTES_WRITTEN, ENTRIES, FILE_BYTES, HANDLES, HOME_BYTES, MAX_CONTENT, MAX_LISTED, MAX_PIECE, RESERVED,
+    TMP_BYTES,
+};
 pub use mounts::{Directories, Mount, Mounts, Places};
 pub use overlay::{Change, ChangeKind, Overlay, OverlayError, Overlays};
 pub use path::{MAX_COMPONENT, MAX_PATH, PathError, Scheme, VfsPath};

@@ -25,5 +25,11 @@ pub static HANDLES: Resource = Resource { name: "fs.handles", default: 16 };
 /// only writes before it wears out a disk.
 pub static BYTES_WRITTEN: Resource = Resource { name: "fs.bytes-written", default: 10 << 30 };
 
+/// Bytes of the files below a home; unlimited unless a profile says otherwise, as the contract has it.
+pub static HOME_BYTES: Resource = Resource { name: "fs.home-bytes", default: u64::MAX };
+
+/// Bytes of the files below a scratch directory, on the same terms.
+pub static TMP_BYTES: Resource = Resource { name: "fs.tmp-bytes", default: u64::MAX };
+
 /// Size of one file that a handle or an append makes; the contract's default of 4 GiB.
 pub static FILE_BYTES: Resource = Resource { name: "fs.file-bytes", default: 4 << 30 };

@@ -5,10 +5,10 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use astrid_host_context::{CapsuleId, Principal, Scope};
+use astrid_host_context::{CapsuleId, Principal, Quota, Scope};
 use parking_lot::Mutex;
 
-use crate::direct::Direct;
+use crate::direct::{Account, Direct};
 use crate::{Overlays, Scheme, Volume};
 
 /// A volume, or the certainty that there is none.
@@ -43,6 +43,7 @@ pub struct Directories {
     locate: Box<Locate>,
     openat2: bool,
     entries: u64,
+    quota: Option<Arc<dyn Quota>>,
     open: Mutex<HashMap<Key, Arc<dyn Volume>>>,
     /// Held while one is opened, which may take long; the map's own lock never is.
     opening: Mutex<()>,
@@ -67,6 +68,7 @@ impl Directories {
             locate: Box::new(|_, _| None),
             openat2: true,
             entries: crate::ENTRIES,
+            quota: None,
             open: Mutex::default(),
             opening: Mutex::default(),
         }
@@ -111,6 +113,13 @@ impl Directories {
         self
     }
 
+    /// Charges the bytes of homes and scratch directories: [`crate::HOME_BYTES`] and [`crate::TMP_BYTES`].
+    #[must_use]
+    pub fn quota(mut self, quota: Arc<dyn Quota>) -> Self {
+        self.quota = Some(quota);
+        self
+    }
+
     /// Gives up what is open for a principal, for example because it was removed. Open files stay.
     pub fn forget(&self, principal: &Principal) {
         self.open.lock().retain(|(who, ..), _| who != principal);
@@ -129,11 +138,16 @@ impl Directories {
         }
     }
 
-    fn open_directory(&self, path: &std::path::Path, scheme: Scheme) -> Mount {
+    fn open_directory(&self, path: &std::path::Path, scheme: Scheme, scope: &Scope) -> Mount {
         use std::os::unix::fs::DirBuilderExt;
 
         let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path);
-        let settings = Direct::builder_for(scheme).openat2(self.openat2).entries(Some(self.entries));
+        let mut settings = Direct::builder_for(scheme).openat2(self.openat2).entries(Some(self.entries));
+        if let (Some(quota), Some(principal)) = (&self.quota, &scope.principal) {
+            let bytes = if scheme == Scheme::Home { &crate::HOME_BYTES } else { &crate::TMP_BYTES };
+            let account = Account::new(quota.clone(), principal.clone(), scope.capsule.clone(), bytes);
+            settings = settings.charge(account);
+        }
         match made.and_then(|()| settings.open(path)) {
             Ok(volume) => {
                 volume.scan();
@@ -178,7 +192,7 @@ impl Mounts for Directories {
         if let Some(volume) = self.open.lock().get(&key) {
             return Some(volume.clone());
         }
-        let volume = self.open_directory(if scheme == Scheme::Home { &home } else { &tmp }, scheme)?;
+        let volume = self.open_directory(if scheme == Scheme::Home { &home } else { &tmp }, scheme, scope)?;
         self.open.lock().insert(key, volume.clone());
         Some(volume)
     }

@@ -28,6 +28,29 @@ async fn a_write_leaves_one_record_with_its_digest_and_none_without_a_sink() {
     assert_eq!(host.fs().read_dir(String::new()).await.unwrap(), ["a"]);
 }
 
+// fs case 10
+#[tokio::test]
+async fn a_read_through_a_link_is_recorded_with_where_it_led() {
+    let place = Place::new();
+    std::fs::create_dir(place.at("workspace/d")).unwrap();
+    std::fs::write(place.at("workspace/t.txt"), "t").unwrap();
+    std::os::unix::fs::symlink("../t.txt", place.at("workspace/d/l")).unwrap();
+    let mut host = place.host(FakeHost::builder());
+    host.fs().read_file("d/l".into()).await.unwrap();
+    let event = host.fake.recorder().audited().pop().unwrap();
+    assert_eq!(event.target.as_deref(), Some("workspace://t.txt"));
+}
+
+// fs case 3
+#[tokio::test]
+async fn a_denied_call_leaves_a_record_with_the_path_as_written() {
+    let place = Place::new();
+    let mut host = place.host(FakeHost::builder().deny(astrid_host_fs::op_table::READ, "*"));
+    assert_eq!(arm(host.fs().read_file("a/../there".into()).await.map(drop)), Err(Arm::CapabilityDenied));
+    let event = host.fake.recorder().audited().pop().unwrap();
+    assert_eq!((event.outcome.word(), event.target.as_deref()), ("denied", Some("workspace://there")));
+}
+
 #[tokio::test]
 async fn not_to_exist_is_an_answer_and_no_failure_in_the_record() {
     let place = Place::new();

@@ -12,7 +12,7 @@ use astrid_host_fs::{FsView, HANDLES, OpenMode, arms::V1_0 as Arm};
 use astrid_host_testkit::FakeHost;
 use place::{Place, arm};
 
-// fs case 38, with 1,000 interleaved calls
+// fs case 38, on four stores
 #[tokio::test]
 async fn principals_have_homes_and_scratch_of_their_own() {
     let place = Place::new();
@@ -23,9 +23,13 @@ async fn principals_have_homes_and_scratch_of_their_own() {
             host.fs().write_file(path.into(), who.into()).await.unwrap();
         }
     }
-    for round in 0..1000 {
+    let stores = [(); 4].map(|()| FakeHost::builder().build());
+    let mut stores = stores.map(|fake| crate::common::State { fake, ctx: host.ctx.clone() });
+    for round in 0..10_000 {
         let who = if round % 3 == 0 { "alice" } else { "bob" };
+        let host = stores.get_mut(round % 4).unwrap();
         host.fake.serve(who);
+        host.fake.recorder().clear();
         for path in ["home://n", "tmp://n"] {
             assert_eq!(host.fs().read_file(path.into()).await.unwrap(), who.as_bytes());
         }
@@ -82,6 +86,64 @@ async fn a_grant_is_asked_for_the_path_as_written_and_for_where_it_leads() {
     }
     let last = host.fake.recorder().audited().pop().unwrap();
     assert_eq!(last.target.as_deref(), Some("workspace://secret"));
+}
+
+/// A capsule that may see one file, one directory and no more, with mounts that must not be asked.
+struct Unasked;
+
+impl astrid_host_fs::Mounts for Unasked {
+    fn ready(
+        &self,
+        _: &astrid_host_context::Scope,
+        _: astrid_host_fs::Scheme,
+    ) -> Option<astrid_host_fs::Mount> {
+        unreachable!("a denied path was looked for")
+    }
+
+    fn open(&self, _: &astrid_host_context::Scope, _: astrid_host_fs::Scheme) -> astrid_host_fs::Mount {
+        unreachable!("a denied path was looked for")
+    }
+}
+
+// fs case 3: without a mount there is no descriptor, and without one no syscall about a path
+#[tokio::test]
+async fn a_denied_path_is_never_looked_for() {
+    let fake = FakeHost::builder().deny(READ, "*").deny(WRITE, "*");
+    let mut host = common::state(fake, std::sync::Arc::new(Unasked));
+    let denied = Err(Arm::CapabilityDenied);
+    assert_eq!(arm(host.fs().exists("there".into()).await.map(drop)), denied);
+    assert_eq!(arm(host.fs().stat("home://there".into()).await.map(drop)), denied);
+    assert_eq!(arm(host.fs().read_file("tmp://there".into()).await.map(drop)), denied);
+    assert_eq!(arm(host.fs().write_file("there".into(), vec![]).await), denied);
+    assert_eq!(arm(host.fs().copy("a".into(), "b".into()).await), denied);
+}
+
+// fs case 12
+#[tokio::test]
+async fn a_link_that_leaves_what_is_granted_is_denied_for_every_function_that_follows_it() {
+    let place = Place::new();
+    std::fs::create_dir_all(place.at("workspace/src")).unwrap();
+    std::fs::create_dir_all(place.at("workspace/secret/d")).unwrap();
+    std::fs::write(place.at("workspace/secret/f"), "s").unwrap();
+    symlink("../secret", place.at("workspace/src/l")).unwrap();
+    symlink("../secret/f", place.at("workspace/src/f")).unwrap();
+    let fake = ["path:workspace://secret", "path:workspace://secret/f", "path:workspace://secret/new"];
+    let fake = fake.iter().fold(FakeHost::builder(), |it, path| it.deny(READ, path).deny(WRITE, path));
+    let mut host = place.host(fake);
+    let denied = Err(Arm::CapabilityDenied);
+    assert_eq!(arm(host.fs().read_file("src/l/f".into()).await.map(drop)), denied);
+    assert_eq!(arm(host.fs().read_file("src/f".into()).await.map(drop)), denied);
+    assert_eq!(arm(host.fs().exists("src/f".into()).await.map(drop)), denied);
+    assert_eq!(arm(host.fs().read_dir("src/l".into()).await.map(drop)), denied);
+    assert_eq!(arm(host.fs().canonicalize("src/l".into()).await.map(drop)), denied);
+    assert_eq!(arm(host.fs().write_file("src/f".into(), vec![]).await), denied);
+    assert_eq!(arm(host.fs().write_file("src/l/new".into(), vec![]).await), denied);
+    assert_eq!(arm(host.fs().append("src/f".into(), vec![1]).await), denied);
+    assert_eq!(arm(host.fs().copy("src/f".into(), "src/g".into()).await), denied);
+    // The link itself lies in what is granted.
+    host.fs().unlink("src/f".into()).await.unwrap();
+    assert_eq!(std::fs::read(place.at("workspace/secret/f")).unwrap(), b"s");
+    assert_eq!(std::fs::read_dir(place.at("workspace/secret")).unwrap().count(), 2);
 }
 
 // fs case 3
@@ -148,7 +210,11 @@ async fn handles_are_counted_for_and_used_by_their_principal_alone() {
     host.fake.serve("bob");
     let alices = handles.pop().unwrap();
     assert_eq!(arm(host.fs().read_at(&alices, 0, 4).await), Err(Arm::CapabilityDenied));
-    host.fs().open("f".into(), OpenMode::Read).await.unwrap();
+    // Alice's are all taken, bob's sixteen are all there.
+    for _ in 0..HANDLES.default {
+        host.fs().open("f".into(), OpenMode::Read).await.unwrap();
+    }
+    assert_eq!(arm(host.fs().open("f".into(), OpenMode::Read).await.map(drop)), Err(Arm::Quota));
     host.fake.serve("alice");
     assert_eq!(host.fs().read_at(&alices, 0, 4).await.unwrap(), b"kept");
     host.fs().drop_handle(alices);

@@ -29,7 +29,8 @@ pub(super) fn workspace(dir: &Path) -> Result<Arc<Direct>, CapsuleError> {
 /// The workspace for everybody; home and scratch for principals with a profile, made when first used.
 pub(super) fn of(workspace: Arc<Direct>, principals: &Arc<Principals>) -> Directories {
     let principals = principals.clone();
-    Directories::new().workspace(workspace).places(move |principal, capsule| {
+    let quota = principals.quota.clone();
+    Directories::new().workspace(workspace).quota(quota).places(move |principal, capsule| {
         let profile = principals.profiles.current(principal).ok()?.profile;
         let made = |dir: io::Result<Option<PathBuf>>| {
             dir.inspect_err(|error| tracing::warn!(%principal, %error, "a home cannot be made"))

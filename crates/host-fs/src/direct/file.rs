@@ -4,9 +4,11 @@ use std::io::IoSliceMut;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 
+use parking_lot::MutexGuard;
 use rustix::fs::OFlags;
 use rustix::io::{Errno, ReadWriteFlags, retry_on_intr};
 
+use super::bytes::Bytes;
 use super::sys::{self, Meta};
 use crate::errno;
 use crate::fault::{Fault, Text};
@@ -22,6 +24,8 @@ pub(super) struct DirectFile {
     local: bool,
     /// The directory this descriptor's opening made a name in.
     made_in: Option<Arc<OwnedFd>>,
+    /// Where its size is charged.
+    bytes: Option<Arc<Bytes>>,
 }
 
 impl DirectFile {
@@ -33,10 +37,46 @@ impl DirectFile {
     ) -> Result<(Self, Meta), Fault> {
         let meta = sys::stat(&fd).map_err(errno::handle)?;
         match meta.kind() {
-            FileKind::Regular => Ok((Self { fd, id: meta.id(), local, made_in }, meta)),
+            FileKind::Regular => Ok((Self { fd, id: meta.id(), local, made_in, bytes: None }, meta)),
             FileKind::Directory => Err(Fault::IsDirectory),
             _ => Err(Fault::Access),
         }
+    }
+
+    /// Charges what becomes of its size.
+    pub(super) fn charge(&mut self, bytes: Option<&Arc<Bytes>>) {
+        if let Some(bytes) = bytes {
+            bytes.opened(&self.fd);
+            self.bytes = Some(bytes.clone());
+        }
+    }
+
+    /// Does something after which the file, of so many bytes before, has at most `size(before)`. Whoever
+    /// calls this on a file that is charged holds its lock.
+    pub(super) fn changing<T>(
+        &self,
+        size: impl FnOnce(u64) -> u64,
+        work: impl FnOnce() -> Result<T, Fault>,
+    ) -> Result<T, Fault> {
+        let Some(bytes) = &self.bytes else { return work() };
+        let before = self.size()?;
+        let growth = bytes.grow(size(before).saturating_sub(before))?;
+        let result = work();
+        growth.keep(before, self.size()?);
+        result
+    }
+
+    /// Cuts it without its lock.
+    pub(super) fn cut(&self, size: u64) -> Result<(), Fault> {
+        retry_on_intr(|| rustix::fs::ftruncate(&self.fd, size)).map_err(errno::handle)
+    }
+
+    fn size(&self) -> Result<u64, Fault> {
+        Ok(sys::stat(&self.fd).map_err(errno::handle)?.size())
+    }
+
+    fn lock_if_charged(&self) -> Option<MutexGuard<'static, ()>> {
+        self.bytes.as_ref().map(|_| inodes::lock(self.id))
     }
 
     /// Reads the whole file if that needs no waiting.
@@ -79,27 +119,32 @@ impl File for DirectFile {
     }
 
     fn write_at(&self, data: &[u8], offset: u64) -> Result<usize, Fault> {
-        write_all(data, |rest, done| rustix::io::pwrite(&self.fd, rest, offset.saturating_add(done)))
+        let _alone = self.lock_if_charged();
+        let end = offset.saturating_add(data.len() as u64);
+        let write =
+            || write_all(data, |rest, done| rustix::io::pwrite(&self.fd, rest, offset.saturating_add(done)));
+        self.changing(|before| before.max(end), write)
     }
 
     fn append(&self, data: &[u8], limit: u64) -> Result<(), Fault> {
         let _alone = inodes::lock(self.id);
-        let before = sys::stat(&self.fd).map_err(errno::handle)?.size();
-        if before.saturating_add(data.len() as u64) > limit {
+        let before = self.size()?;
+        let end = before.saturating_add(data.len() as u64);
+        if end > limit {
             return Err(Fault::TooLarge);
         }
         // The descriptor has O_APPEND, so the position of a write is the end at that moment.
-        match write_all(data, |rest, _| rustix::io::write(&self.fd, rest)) {
+        let write = || match write_all(data, |rest, _| rustix::io::write(&self.fd, rest)) {
             Ok(written) if written == data.len() => Ok(()),
             Ok(written) => {
-                let now = sys::stat(&self.fd).map_err(errno::handle)?.size();
-                if now == before.saturating_add(written as u64) {
-                    rustix::fs::ftruncate(&self.fd, before).map_err(errno::handle)?;
+                if self.size()? == before.saturating_add(written as u64) {
+                    self.cut(before)?;
                 }
                 Err(Fault::Quota)
             }
             Err(fault) => Err(fault),
-        }
+        };
+        self.changing(|_| end, write)
     }
 
     fn sync(&self, everything: bool) -> Result<(), Fault> {
@@ -119,7 +164,8 @@ impl File for DirectFile {
     }
 
     fn set_len(&self, size: u64) -> Result<(), Fault> {
-        retry_on_intr(|| rustix::fs::ftruncate(&self.fd, size)).map_err(errno::handle)
+        let _alone = self.lock_if_charged();
+        self.changing(|_| size, || self.cut(size))
     }
 
     fn id(&self) -> Result<FileId, Fault> {
@@ -128,6 +174,14 @@ impl File for DirectFile {
 
     fn descriptor(&self) -> Option<BorrowedFd<'_>> {
         Some(self.fd.as_fd())
+    }
+}
+
+impl Drop for DirectFile {
+    fn drop(&mut self) {
+        if let Some(bytes) = &self.bytes {
+            bytes.closed(self.id, || self.size().unwrap_or(0));
+        }
     }
 }
 

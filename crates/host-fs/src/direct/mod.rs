@@ -10,9 +10,10 @@
 //! | open files | `open.rs`, `file.rs` |
 //! | whole-file replacement | `replace.rs`, `temporary.rs` |
 //! | names: create, rename, link, remove | `names.rs`, `remove.rs` |
-//! | counting entries, sweeping temporaries | `ledger.rs`, `scan.rs` |
+//! | counting entries and bytes, sweeping temporaries | `ledger.rs`, `bytes.rs`, `scan.rs` |
 //! | what an overlay asks of a layer | `layer.rs` |
 
+mod bytes;
 mod file;
 mod guard;
 mod layer;
@@ -29,11 +30,15 @@ mod scan;
 pub(crate) mod sys;
 mod temporary;
 
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
+use std::sync::Arc;
 
 use rustix::fs::{Mode, OFlags};
+use rustix::io::Errno;
 
+pub use self::bytes::Account;
+use self::bytes::Bytes;
 use self::guard::Guard;
 use self::ledger::{Ledger, Share};
 pub(crate) use self::replace::Manner;
@@ -48,6 +53,7 @@ use crate::{Scheme, VfsPath, errno};
 pub struct Direct {
     root: Root,
     ledger: Option<Ledger>,
+    bytes: Option<Arc<Bytes>>,
     file_mode: u32,
     directory_mode: u32,
     power_safe: bool,
@@ -62,6 +68,7 @@ impl Direct {
             openat2: true,
             reserved: &[],
             entries: None,
+            charged: None,
             file_mode: 0o644,
             directory_mode: 0o755,
             power_safe: false,
@@ -89,7 +96,7 @@ impl Direct {
     /// Removes temporaries that a killed host left and counts the entries that are there, by walking
     /// the whole tree. Blocks; meant for a thread of its own right after opening.
     pub fn scan(&self) {
-        scan::scan(&self.root, self.ledger.as_ref());
+        scan::scan(&self.root, self.ledger.as_ref(), self.bytes.as_deref());
     }
 
     /// A place for one more entry.
@@ -101,6 +108,23 @@ impl Direct {
         if let Some(ledger) = &self.ledger {
             ledger.gone(entries);
         }
+    }
+
+    /// Takes the name away from what it stands for, and what that held off the account if it was the last.
+    fn unname(
+        &self,
+        parent: impl AsFd,
+        name: &str,
+        take: impl FnOnce() -> Result<(), Errno>,
+    ) -> Result<(), Errno> {
+        let Some(bytes) = &self.bytes else { return take() };
+        let _alone = bytes.names();
+        let old = sys::openat(parent, name, sys::PIN, 0);
+        take()?;
+        if let Ok(old) = old {
+            bytes.shrink(bytes.freed(&old));
+        }
+        Ok(())
     }
 
     /// Resolves and asks about the place found.
@@ -124,6 +148,7 @@ pub struct DirectBuilder {
     openat2: bool,
     reserved: &'static [&'static str],
     entries: Option<u64>,
+    charged: Option<Account>,
     file_mode: u32,
     directory_mode: u32,
     power_safe: bool,
@@ -149,6 +174,13 @@ impl DirectBuilder {
     #[must_use]
     pub fn entries(mut self, limit: Option<u64>) -> Self {
         self.entries = limit;
+        self
+    }
+
+    /// Whose budget the bytes of its files count in. What is there already is charged by [`Direct::scan`].
+    #[must_use]
+    pub fn charge(mut self, account: Account) -> Self {
+        self.charged = Some(account);
         self
     }
 
@@ -181,6 +213,7 @@ impl DirectBuilder {
         Direct {
             root: Root::new(fd, self.openat2, Guard::new(self.reserved)),
             ledger: self.entries.map(Ledger::new),
+            bytes: self.charged.map(|account| Arc::new(Bytes::new(account))),
             file_mode: self.file_mode,
             directory_mode: self.directory_mode,
             power_safe: self.power_safe,

@@ -65,7 +65,8 @@ impl Direct {
         }
         at.consent.proceed()?;
         let name = place.name(Fault::IsDirectory)?;
-        match retry_on_intr(|| rustix::fs::unlinkat(&place.parent, name, AtFlags::empty())) {
+        let unlink = || retry_on_intr(|| rustix::fs::unlinkat(&place.parent, name, AtFlags::empty()));
+        match self.unname(&place.parent, name, unlink) {
             Ok(()) => {
                 self.gone(1);
                 Ok(())
@@ -95,8 +96,8 @@ impl Direct {
             }
         }
         from.consent.proceed()?;
-        retry_on_intr(|| rustix::fs::renameat(&source.parent, old, &target.parent, new))
-            .map_err(|error| errno::fault(error, Doing::Rename))?;
+        let rename = || retry_on_intr(|| rustix::fs::renameat(&source.parent, old, &target.parent, new));
+        self.unname(&target.parent, new, rename).map_err(|error| errno::fault(error, Doing::Rename))?;
         if target.node.is_some() {
             self.gone(1);
         }

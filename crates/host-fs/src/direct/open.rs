@@ -48,7 +48,8 @@ impl Direct {
             Err(Errno::LOOP | Errno::NOENT) => return Ok(None),
             Err(error) => return Err(failed(error)),
         };
-        let (file, meta) = DirectFile::new(fd, self.root.is_local(), None)?;
+        let (mut file, meta) = DirectFile::new(fd, self.root.is_local(), None)?;
+        file.charge(self.bytes.as_ref());
         if mode == OpenMode::Write {
             file.set_len(0)?;
         }
@@ -66,7 +67,9 @@ impl Direct {
             Err(error) => return Err(failed(error)),
         };
         room.keep();
-        DirectFile::new(fd, self.root.is_local(), Some(place.parent.clone())).map(Some)
+        let (mut file, meta) = DirectFile::new(fd, self.root.is_local(), Some(place.parent.clone()))?;
+        file.charge(self.bytes.as_ref());
+        Ok(Some((file, meta)))
     }
 }
 

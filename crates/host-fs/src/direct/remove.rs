@@ -6,6 +6,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use rustix::fs::{AtFlags, Dir, FileType, OFlags};
 use rustix::io::{Errno, retry_on_intr};
 
+use super::bytes::Bytes;
 use super::resolve::RETRIES;
 use super::{Direct, failed, sys};
 use crate::errno;
@@ -30,7 +31,8 @@ impl Direct {
         }
         self.root.guard().spares(&self.root, &place)?;
         at.consent.proceed()?;
-        let mut removal = Removal { levels: Vec::new(), removed: 0, stop: at.stop };
+        let mut removal =
+            Removal { levels: Vec::new(), removed: 0, stop: at.stop, bytes: self.bytes.as_deref() };
         let result = removal.run(place.parent.as_fd(), name);
         self.gone(removal.removed);
         result.map(|()| removal.removed)
@@ -41,6 +43,7 @@ struct Removal<'a> {
     levels: Vec<Level>,
     removed: u64,
     stop: &'a Stop,
+    bytes: Option<&'a Bytes>,
 }
 
 /// A directory on the way down.
@@ -61,7 +64,7 @@ impl Removal<'_> {
         while let Some(level) = self.levels.last_mut() {
             if let Some((name, directory)) = level.batch.pop() {
                 let fd = level.fd.as_ref().ok_or(Fault::Unknown(Text::Io))?;
-                if !directory && unlink(fd, &name)? {
+                if !directory && unlink(fd, &name, self.bytes)? {
                     self.step()?;
                     continue;
                 }
@@ -69,7 +72,7 @@ impl Removal<'_> {
                     Ok(Some(child)) => self.enter(name, child)?,
                     // No directory after all, or gone: the next batch shows.
                     Ok(None) => {
-                        if unlink(fd, &name)? {
+                        if unlink(fd, &name, self.bytes)? {
                             self.step()?;
                         }
                     }
@@ -146,9 +149,16 @@ fn open(parent: impl AsFd, name: &CString) -> Result<Option<OwnedFd>, Fault> {
 }
 
 /// Removes a name that is no directory; false if it is gone, or is one.
-fn unlink(parent: impl AsFd, name: &CString) -> Result<bool, Fault> {
+fn unlink(parent: impl AsFd, name: &CString, bytes: Option<&Bytes>) -> Result<bool, Fault> {
+    let counted =
+        bytes.map(|bytes| (bytes, bytes.names(), sys::openat(&parent, name.as_c_str(), sys::PIN, 0)));
     match retry_on_intr(|| rustix::fs::unlinkat(parent.as_fd(), name, AtFlags::empty())) {
-        Ok(()) => Ok(true),
+        Ok(()) => {
+            if let Some((bytes, _alone, Ok(old))) = &counted {
+                bytes.shrink(bytes.freed(old));
+            }
+            Ok(true)
+        }
         Err(Errno::NOENT | Errno::ISDIR) => Ok(false),
         Err(error) => Err(failed(error)),
     }

@@ -6,6 +6,7 @@ use rustix::fs::{AtFlags, Mode, OFlags, RenameFlags, Timespec, Timestamps, UTIME
 use rustix::io::{Errno, retry_on_intr};
 use rustix::process::geteuid;
 
+use super::bytes::Growth;
 use super::file::{DirectFile, sync_directory};
 use super::ledger::Share;
 use super::resolve::{Place, RETRIES};
@@ -108,6 +109,7 @@ impl Direct {
         let (temporary, file) = self.temporary(place)?;
         let parent = place.parent.as_fd();
         let finish = || {
+            let ahead = self.ahead(place, content)?;
             let written = fill(&file, content, at.stop)?;
             inherit(&file, place.node.as_ref().or(manner.like), content)?;
             if let (true, Content::File(source)) = (manner.keep_time, content) {
@@ -116,12 +118,13 @@ impl Direct {
             if self.power_safe {
                 retry_on_intr(|| rustix::fs::fdatasync(&file)).map_err(errno::handle)?;
             }
-            let moved = match &place.node {
+            let put = || match &place.node {
                 Some(_) => rustix::fs::renameat(parent, &temporary.name, parent, name),
                 // Somebody who made the name meanwhile is replaced on the next round, with its mode.
                 None => publish(place, &temporary.name, name),
             };
-            match moved {
+            drop(ahead);
+            match self.exchange(place, name, written.bytes, put)? {
                 Ok(()) => Ok(Some(written)),
                 Err(Errno::EXIST | Errno::ISDIR) => Ok(None),
                 // A sweep of another host took it for left over.
@@ -139,6 +142,33 @@ impl Direct {
             let _ = rustix::fs::unlinkat(parent, &temporary.name, AtFlags::empty());
         }
         result
+    }
+
+    /// Charges what a replacement will add as far as it can be told, so that a refused one is not written first.
+    fn ahead(&self, place: &Place, content: Content<'_>) -> Result<Option<Growth<'_>>, Fault> {
+        let Some(bytes) = &self.bytes else { return Ok(None) };
+        let freed = place.node.map_or(0, |old| bytes.freed_by(&old));
+        bytes.grow(size(content).saturating_sub(freed)).map(Some)
+    }
+
+    /// Puts a file of so many bytes in the place of what the name stands for, and charges the difference.
+    fn exchange(
+        &self,
+        place: &Place,
+        name: &str,
+        new: u64,
+        put: impl FnOnce() -> Result<(), Errno>,
+    ) -> Result<Result<(), Errno>, Fault> {
+        let Some(bytes) = &self.bytes else { return Ok(put()) };
+        let _alone = bytes.names();
+        let old = sys::openat(&place.parent, name, sys::PIN, 0).ok();
+        let freed = old.as_ref().and_then(|old| sys::stat(old).ok()).map_or(0, |old| bytes.freed_by(&old));
+        let growth = bytes.grow(new.saturating_sub(freed))?;
+        let moved = put();
+        if moved.is_ok() {
+            growth.keep(old.map_or(0, |old| bytes.freed(&old)), new);
+        }
+        Ok(moved)
     }
 
     fn temporary(&self, place: &Place) -> Result<(Temporary, OwnedFd), Fault> {
@@ -167,15 +197,27 @@ impl Direct {
             Err(Errno::LOOP | Errno::NOENT) => return Ok(None),
             Err(error) => return Err(failed(error)),
         };
-        let (file, meta) = DirectFile::new(fd, false, None)?;
+        let (mut file, meta) = DirectFile::new(fd, false, None)?;
+        file.charge(self.bytes.as_ref());
         let _alone = inodes::lock(meta.id());
-        file.set_len(0)?;
         let fd = file.descriptor().ok_or(Fault::Closed)?;
-        let written = fill(fd, content, at.stop)?;
+        let new = size(content);
+        let refill = || {
+            file.cut(0)?;
+            fill(fd, content, at.stop)
+        };
+        let written = file.changing(|_| new, refill)?;
         if self.power_safe {
             file.sync(false)?;
         }
         Ok(Some(written))
+    }
+}
+
+fn size(content: Content<'_>) -> u64 {
+    match content {
+        Content::Bytes(data) => data.len() as u64,
+        Content::File(source) => source.stat().map_or(0, |stat| stat.size),
     }
 }
 
@@ -210,14 +252,15 @@ fn fill(file: impl AsFd, content: Content<'_>, stop: &Stop) -> Result<Written, F
             let mut chunk = vec![0; CHUNK];
             loop {
                 stop.check()?;
-                // A clone is read from itself: the source may have changed since.
-                let read = if shared {
+                // What the system copied is read from the copy: the source may have changed since.
+                let there = shared || transfer(source, &file, bytes);
+                let read = if there {
                     read(&file, &mut chunk, bytes)?
                 } else {
                     source.read_at(&mut chunk, bytes)?
                 };
                 let Some(data) = chunk.get(..read).filter(|data| !data.is_empty()) else { break };
-                if !shared {
+                if !there {
                     write(&file, data, bytes)?;
                 }
                 hasher.update(data);
@@ -235,6 +278,15 @@ fn keep_time(file: &OwnedFd, source: &dyn File) -> Result<(), Fault> {
     let modified = Timespec { tv_sec: modified.seconds, tv_nsec: modified.nanoseconds.into() };
     let times = Timestamps { last_access: omit, last_modification: modified };
     retry_on_intr(|| rustix::fs::futimens(file, &times)).map_err(errno::handle)
+}
+
+/// Lets the system copy a piece without moving it through this process; false if it does not, or at the end.
+fn transfer(source: &dyn File, to: impl AsFd, at: u64) -> bool {
+    let Some(from) = source.descriptor() else { return false };
+    let (mut input, mut output) = (at, at);
+    let copied =
+        retry_on_intr(|| rustix::fs::copy_file_range(from, Some(&mut input), &to, Some(&mut output), CHUNK));
+    copied.is_ok_and(|copied| copied > 0)
 }
 
 fn write(file: impl AsFd, mut data: &[u8], mut at: u64) -> Result<(), Fault> {

@@ -4,6 +4,7 @@ use std::os::fd::{AsFd, OwnedFd};
 
 use rustix::fs::{AtFlags, Mode, OFlags, ResolveFlags, Statx, StatxFlags};
 use rustix::io::{Errno, retry_on_intr};
+use rustix::path::Arg;
 
 use crate::volume::{FileId, FileKind, FileStat, Timestamp};
 
@@ -31,7 +32,12 @@ pub(crate) fn openat2(
     retry_on_intr(|| rustix::fs::openat2(dir.as_fd(), path, always(flags), Mode::empty(), resolve))
 }
 
-pub(crate) fn openat(dir: impl AsFd, name: &str, flags: OFlags, mode: u32) -> Result<OwnedFd, Errno> {
+pub(crate) fn openat(
+    dir: impl AsFd,
+    name: impl Arg + Copy,
+    flags: OFlags,
+    mode: u32,
+) -> Result<OwnedFd, Errno> {
     let mode = Mode::from_raw_mode(mode);
     retry_on_intr(|| rustix::fs::openat(dir.as_fd(), name, always(flags) | OFlags::NOFOLLOW, mode))
 }
@@ -42,11 +48,11 @@ pub(crate) fn stat(fd: impl AsFd) -> Result<Meta, Errno> {
 }
 
 /// What the system says of a name, never of what it links to.
-pub(crate) fn stat_at(dir: impl AsFd, name: &str) -> Result<Meta, Errno> {
+pub(crate) fn stat_at(dir: impl AsFd, name: impl Arg + Copy) -> Result<Meta, Errno> {
     statx(dir, name, AtFlags::SYMLINK_NOFOLLOW | AtFlags::NO_AUTOMOUNT)
 }
 
-fn statx(dir: impl AsFd, name: &str, flags: AtFlags) -> Result<Meta, Errno> {
+fn statx(dir: impl AsFd, name: impl Arg + Copy, flags: AtFlags) -> Result<Meta, Errno> {
     let mask = StatxFlags::BASIC_STATS | StatxFlags::BTIME;
     Ok(Meta(retry_on_intr(|| rustix::fs::statx(dir.as_fd(), name, flags, mask))?))
 }

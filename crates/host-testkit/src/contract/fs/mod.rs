@@ -59,6 +59,7 @@ macro_rules! fs_contract_cases {
             parallel_appends_never_mix
             readers_see_one_whole_content
             copies_keep_content_and_mode_and_replace
+            a_large_copy_replaces_its_destination_under_readers
             a_copy_onto_itself_keeps_the_content
             mkdir_makes_one_level_once
             one_of_many_racing_mkdirs_wins_and_all_mkdir_alls_do
