@@ -17,6 +17,7 @@ use super::events;
 use super::health::Health;
 use super::job_store::KvJobs;
 use super::jobs::{self, Actions};
+use super::overlay::Kept;
 use super::registry::Registry;
 use super::{Inner, Runtime};
 use super::{mounts, network};
@@ -44,6 +45,7 @@ pub struct RuntimeBuilder {
     exempt: Option<Arc<dyn Exempt>>,
     access: Option<Arc<dyn Access>>,
     limits: Option<Arc<dyn Limits>>,
+    overlay: bool,
 }
 
 impl RuntimeBuilder {
@@ -111,6 +113,16 @@ impl RuntimeBuilder {
         self
     }
 
+    /// Keeps what each principal changes in the workspace apart, below `state/overlay` in the home, until
+    /// [`Runtime::overlay_commit`] or [`Runtime::overlay_rollback`]; nobody sees another's changes before.
+    /// Principals who are not registered have no workspace then, and processes that capsules start see it
+    /// without the changes. Default: capsules write to the workspace itself.
+    #[must_use]
+    pub fn overlay(mut self, apart: bool) -> Self {
+        self.overlay = apart;
+        self
+    }
+
     /// Opens home and store and starts the engine.
     ///
     /// # Errors
@@ -126,7 +138,8 @@ impl RuntimeBuilder {
     }
 
     fn start(self) -> Result<Inner, CapsuleError> {
-        let Self { home, workspace, owner, config, allow_unverified, audit, exempt, access, limits } = self;
+        let Self { home, workspace, owner, config, allow_unverified, audit, exempt, access, limits, overlay } =
+            self;
         let owner = owner.as_deref().unwrap_or(DEFAULT_OWNER);
         let owner = Principal::parse(owner).map_err(CapsuleError::host)?;
         let workspace = workspace.unwrap_or_else(|| PathBuf::from("."));
@@ -149,6 +162,10 @@ impl RuntimeBuilder {
         };
         let (principals, largest) = crate::principal::open(&home, &owner, &config)?;
         let principals = Arc::new(principals);
+        let overlays = match overlay {
+            true => Some(Arc::new(Kept::new(opened.clone(), &workspace, &home, &principals, &owner)?)),
+            false => None,
+        };
         // Slots of the pooling allocator are as large as the largest memory a profile allows now.
         let host = WasmHost::new(&Config { max_memory_bytes: largest, ..config.clone() })?;
         let mut linker = Linker::new(host.engine());
@@ -183,7 +200,8 @@ impl RuntimeBuilder {
             services: HostServices::new(Arc::new(DenyAll), principals.quota.clone(), audit),
             principals: principals.clone(),
             memory: Arc::default(),
-            mounts: Arc::new(mounts::of(opened, &principals)),
+            mounts: Arc::new(mounts::of(opened, overlays.as_deref(), &principals)),
+            overlays,
             registry,
             store,
             secrets: Arc::new(FileSecrets::new(home.state().join("secrets"))),

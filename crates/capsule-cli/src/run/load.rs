@@ -25,7 +25,7 @@ pub(crate) async fn start(args: &Args) -> Result<Runtime, CliError> {
         }
     }
     let builder = Runtime::builder().workspace(&args.workspace).owner(&args.principal);
-    let mut builder = builder.allow_unverified(args.dev);
+    let mut builder = builder.allow_unverified(args.dev).overlay(args.overlay);
     if let Some(home) = &args.home {
         builder = builder.home(home);
     }
