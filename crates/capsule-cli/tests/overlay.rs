@@ -82,6 +82,12 @@ fn principals_and_workspaces_have_changes_of_their_own() {
     assert!(both.contains("alice: 1 change") && both.contains("bob: 1 change"), "{both}");
     let other = run(place.path(), &["overlay", "--home", "home", "--workspace", "other", "--commit"]);
     assert_eq!(other.stderr, "");
+    // Whoever decides at the end of a run decides about its own principal.
+    scribe(&place, &["--overlay", "--commit", "--call", LIST]).good();
+    assert_eq!(names(&place.path().join("ws")), ["old"]);
+    let one = overlay(&place, &["--commit", "--principal", "alice"]).stderr;
+    assert!(one.contains("alice: 1 change committed") && one.contains("bob: 1 change to"), "{one}");
+    assert_eq!(names(&place.path().join("ws")), ["new", "old"]);
     overlay(&place, &["--commit"]).good();
     assert_eq!(names(&place.path().join("ws")), ["new"]);
     assert_eq!(names(&place.path().join("other")), ["old"]);

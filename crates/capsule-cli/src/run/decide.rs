@@ -31,11 +31,12 @@ impl Decision {
     }
 }
 
-/// Carries out what was decided, or asks if nothing was and somebody can answer. Of several principals each
-/// is asked about. Whatever is not clearly a decision keeps the changes.
+/// Carries out what was decided about the changes of `only`, or of everybody, or asks if nothing was and
+/// somebody can answer. Others' changes are listed and kept. Whatever is not clearly a decision keeps the changes.
 pub(crate) async fn decide(
     runtime: &Runtime,
     workspace: &Path,
+    only: Option<&Principal>,
     decided: Option<Decision>,
 ) -> Result<(), CliError> {
     let all = runtime.overlay_changes().await.map_err(CliError::new)?;
@@ -43,6 +44,7 @@ pub(crate) async fn decide(
     for (who, changes) in all {
         list(&who, &changes);
         let decision = match decided {
+            _ if only.is_some_and(|only| *only != who) => Decision::Keep,
             Some(decision) => decision,
             None if can_ask() => ask(workspace).await,
             None => Decision::Keep,

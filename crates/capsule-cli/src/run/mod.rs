@@ -51,7 +51,7 @@ pub(crate) async fn session(args: &Args) -> Result<ExitCode, CliError> {
     runtime.shutdown().await;
     if args.overlay {
         let whole = !early && result.as_ref().is_ok_and(|code| *code == ExitCode::SUCCESS);
-        let decided = decide(&runtime, &args.workspace, decision(args, whole)).await;
+        let decided = decide(&runtime, &args.workspace, Some(&principal), decision(args, whole)).await;
         if result.is_ok() {
             decided?;
         } else if let Err(error) = decided {
