@@ -29,6 +29,8 @@
 mod kernel;
 mod packages;
 
+#[cfg(feature = "runtime")]
+pub use astrid_host_fs::{Change, ChangeKind};
 pub use kernel::Kernel;
 pub use packages::{KernelView, PACKAGES};
 

@@ -252,3 +252,29 @@ async fn a_commit_follows_no_link_that_somebody_else_put_in_the_way() {
     assert_eq!(std::fs::read_to_string(bench.at("d/f")).unwrap(), "new");
     assert!(!bench.at("d").is_symlink());
 }
+
+#[tokio::test]
+async fn a_commit_that_fails_keeps_all_changes_and_can_be_tried_again() {
+    let bench = Bench::new(&[("old", "old")]);
+    {
+        let mut open = bench.open();
+        for path in ["a", "b", "c"] {
+            open.write(path, path).await;
+        }
+        open.write("old", "new").await;
+    }
+    let kept = bench.directory.path().join("overlay/alice");
+    let small = Direct::builder().entries(Some(2)).open(&bench.lower()).unwrap();
+    let overlay = Overlay::open(Arc::new(small), Scheme::Workspace, &kept).unwrap();
+    let failed = overlay.commit();
+    assert!(matches!(&failed, Err(OverlayError::At { path, .. }) if path == "c"), "{failed:?}");
+    assert_eq!(overlay.changes().unwrap().len(), 4);
+    assert!(!kept.join("changes/journal").exists());
+    drop(overlay);
+    assert_eq!(std::fs::read_to_string(bench.at("old")).unwrap(), "old");
+    let open = bench.open();
+    assert_eq!(open.changes("alice"), ["modified a", "modified b", "added c", "modified old"]);
+    open.of("alice").commit().unwrap();
+    let files: Vec<_> = ["a", "b", "c", "old"].map(|f| std::fs::read_to_string(bench.at(f)).unwrap()).into();
+    assert_eq!(files, ["a", "b", "c", "new"]);
+}

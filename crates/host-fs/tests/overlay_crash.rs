@@ -19,7 +19,7 @@ use astrid_host_fs::{Direct, Overlay, Scheme};
 use workspace::Bench;
 
 const DIRECTORY: &str = "ASTRID_FS_OVERLAY_CRASH_DIRECTORY";
-const FILES: usize = 120;
+const FILES: usize = 60;
 
 fn rounds() -> u64 {
     if std::env::var_os("ASTRID_LONG_TESTS").is_some() { 200 } else { 20 }
@@ -58,7 +58,7 @@ async fn a_commit_that_is_killed_is_finished_or_not_begun_at_the_next_opening() 
         {
             let mut open = bench.open();
             for n in 0..FILES {
-                let content = format!("new {n} {}", "x".repeat(9000));
+                let content = format!("new {n} {}", "x".repeat(2000));
                 open.write(&format!("d/f{n}"), &content).await;
                 after.insert(format!("d/f{n}"), content);
             }
@@ -72,7 +72,7 @@ async fn a_commit_that_is_killed_is_finished_or_not_begun_at_the_next_opening() 
             .unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         while !lines.next().unwrap().unwrap().contains("committing") {}
-        std::thread::sleep(Duration::from_micros((round * 7919) % 12_000));
+        std::thread::sleep(Duration::from_micros((round * 7919) % 40_000));
         child.kill().unwrap();
         child.wait().unwrap();
         let torn = contents(&bench.lower()).into_iter().find(|(path, content)| {

@@ -1,5 +1,6 @@
 //! Whatever is done, an overlay answers as a plain directory would, and commits what that holds.
 #![expect(clippy::unwrap_used, reason = "a test that cannot set up must fail")]
+#![expect(clippy::indexing_slicing, reason = "the dice have as many sides as there are choices")]
 
 mod common;
 #[path = "common/workspace.rs"]

@@ -11,7 +11,7 @@ use std::os::unix::fs::symlink;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use astrid_host_fs::{Direct, Directories, FsView, Mounts, Overlays, Text, arms::V1_0 as Arm};
+use astrid_host_fs::{Direct, Directories, FsView, Overlays, Text, arms::V1_0 as Arm};
 use astrid_host_testkit::FakeHost;
 use common::{State, state};
 use place::{Place, arm};
@@ -20,7 +20,7 @@ fn flips() -> usize {
     if std::env::var_os("ASTRID_LONG_TESTS").is_some() { 1_000_000 } else { 20_000 }
 }
 
-async fn flip(openat2: bool, mounts: fn(&Place) -> Arc<dyn Mounts>) {
+async fn flip(openat2: bool, open: fn(&Place) -> State) {
     let place = Place { openat2, ..Place::new() };
     let (real, link, p) = (place.at("workspace/real"), place.at("workspace/link"), place.at("workspace/p"));
     std::fs::create_dir(place.at("outside")).unwrap();
@@ -41,7 +41,7 @@ async fn flip(openat2: bool, mounts: fn(&Place) -> Arc<dyn Mounts>) {
             done.store(true, Ordering::Relaxed);
         }
     });
-    let first = state(FakeHost::builder(), mounts(&place));
+    let first = open(&place);
     let mut tasks = Vec::new();
     for task in 0..8 {
         let fake = FakeHost::builder().build();
@@ -90,20 +90,24 @@ async fn flip(openat2: bool, mounts: fn(&Place) -> Arc<dyn Mounts>) {
     assert_eq!(std::fs::read_dir(place.at("outside")).unwrap().count(), 1);
 }
 
+fn direct(place: &Place) -> State {
+    place.host(FakeHost::builder())
+}
+
 // fs case 13
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_flipping_directory_never_leads_outside() {
-    flip(true, Place::mounts).await;
+    flip(true, direct).await;
 }
 
 // fs case 14
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_flipping_directory_never_leads_outside_without_openat2() {
-    flip(false, Place::mounts).await;
+    flip(false, direct).await;
 }
 
 /// Before a first write, an overlay reads the lower directory that flips; a rollback makes it so again.
-fn overlaid(place: &Place) -> Arc<dyn Mounts> {
+fn overlaid(place: &Place) -> State {
     let lower = Direct::builder().openat2(place.openat2).open(&place.at("workspace")).unwrap();
     let kept = place.at("changes");
     let overlays = Arc::new(Overlays::new(Arc::new(lower), move |who| Some(kept.join(who.as_str()))));
@@ -116,7 +120,7 @@ fn overlaid(place: &Place) -> Arc<dyn Mounts> {
             std::thread::yield_now();
         }
     });
-    Arc::new(Directories::new().overlays(overlays))
+    state(FakeHost::builder(), Arc::new(Directories::new().overlays(overlays)))
 }
 
 // fs cases 13, 51

@@ -19,6 +19,7 @@ use super::events;
 use super::health::Health;
 use super::job_store::KvJobs;
 use super::jobs::{self, Actions};
+use super::overlay::Kept;
 use super::registry::Registry;
 use super::{Inner, Runtime};
 use super::{mounts, network};
@@ -50,6 +51,7 @@ pub struct RuntimeBuilder {
     limits: Option<Arc<dyn Limits>>,
     links: Option<Arc<dyn Links>>,
     inbound_to_embedder: bool,
+    overlay: bool,
 }
 
 impl RuntimeBuilder {
@@ -140,6 +142,16 @@ impl RuntimeBuilder {
         self
     }
 
+    /// Keeps what each principal changes in the workspace apart, below `state/overlay` in the home, until
+    /// [`Runtime::overlay_commit`] or [`Runtime::overlay_rollback`]; nobody sees another's changes before.
+    /// Principals who are not registered have no workspace then, and processes that capsules start see it
+    /// without the changes. Default: capsules write to the workspace itself.
+    #[must_use]
+    pub fn overlay(mut self, apart: bool) -> Self {
+        self.overlay = apart;
+        self
+    }
+
     /// Opens home and store and starts the engine.
     ///
     /// # Errors
@@ -168,6 +180,7 @@ impl RuntimeBuilder {
             limits,
             links,
             inbound_to_embedder,
+            overlay,
         } = self;
         let owner = owner.as_deref().unwrap_or(DEFAULT_OWNER);
         let owner = Principal::parse(owner).map_err(CapsuleError::host)?;
@@ -192,6 +205,10 @@ impl RuntimeBuilder {
         };
         let (principals, largest) = crate::principal::open(&home, &owner, &config)?;
         let principals = Arc::new(principals);
+        let overlays = match overlay {
+            true => Some(Arc::new(Kept::new(opened.clone(), &workspace, &home, &principals, &owner)?)),
+            false => None,
+        };
         // Slots of the pooling allocator are as large as the largest memory a profile allows now.
         let host = WasmHost::new(&Config { max_memory_bytes: largest, ..config.clone() })?;
         let mut linker = Linker::new(host.engine());
@@ -214,7 +231,7 @@ impl RuntimeBuilder {
         let sessions = inbound::sessions(&bus, &registry)?;
         let store = Arc::new(store);
         let airlock = network::airlock(&config);
-        let directories = Arc::new(mounts::of(opened, &principals));
+        let directories = Arc::new(mounts::of(opened, overlays.as_deref(), &principals));
         let net = Network::start(&home, airlock.clone())?;
         let held = Arc::new(Held { connections: net.connections.clone(), directories: directories.clone() });
         principals.revocations.watch(&held);
@@ -236,6 +253,7 @@ impl RuntimeBuilder {
             profiles: ProfileGate::new(ProfileRestrictions::new(principals.clone())),
             memory: Arc::default(),
             mounts: directories,
+            overlays,
             registry,
             store,
             secrets: Arc::new(FileSecrets::new(home.state().join("secrets"))),

@@ -11,6 +11,7 @@ mod jobs;
 mod load;
 mod mounts;
 mod network;
+mod overlay;
 pub(crate) mod registry;
 mod report;
 mod restart;
@@ -84,6 +85,8 @@ pub(crate) struct Inner {
     pub(crate) profiles: ProfileGate<ProfileRestrictions>,
     pub(crate) memory: Arc<MemoryStats>,
     pub(crate) mounts: Arc<dyn Mounts>,
+    /// Changes to the workspace, where they are kept apart.
+    pub(crate) overlays: Option<Arc<overlay::Kept>>,
     pub(crate) logs: LogRouter,
     pub(crate) secrets: Arc<dyn SecretStore>,
     pub(crate) http: Arc<HttpClient>,

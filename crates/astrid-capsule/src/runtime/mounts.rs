@@ -7,6 +7,7 @@ use std::sync::Arc;
 use astrid_host_fs::{Direct, Directories, Places};
 use astrid_principals::Principals;
 
+use super::overlay::Kept;
 use crate::CapsuleError;
 
 /// Opens the workspace at the start, so that a wrong one is said then and not at the first capsule that needs it.
@@ -26,11 +27,19 @@ pub(super) fn workspace(dir: &Path) -> Result<Arc<Direct>, CapsuleError> {
     Ok(workspace)
 }
 
-/// The workspace for everybody; home and scratch for principals with a profile, made when first used.
-pub(super) fn of(workspace: Arc<Direct>, principals: &Arc<Principals>) -> Directories {
+/// The workspace, for everybody or with each one's changes over it; home and scratch for principals with a profile, made when first used.
+pub(super) fn of(
+    workspace: Arc<Direct>,
+    overlays: Option<&Kept>,
+    principals: &Arc<Principals>,
+) -> Directories {
     let principals = principals.clone();
     let quota = principals.quota.clone();
-    Directories::new().workspace(workspace).quota(quota).places(move |principal, capsule| {
+    let mounts = match overlays {
+        Some(kept) => Directories::new().overlays(kept.each.clone()),
+        None => Directories::new().workspace(workspace),
+    };
+    mounts.quota(quota).places(move |principal, capsule| {
         let profile = principals.profiles.current(principal).ok()?.profile;
         let made = |dir: io::Result<Option<PathBuf>>| {
             dir.inspect_err(|error| tracing::warn!(%principal, %error, "a home cannot be made"))

@@ -4,6 +4,7 @@ mod build;
 mod check;
 mod inspect;
 mod new;
+mod overlay;
 mod place;
 mod ps;
 mod publish;
@@ -35,6 +36,7 @@ pub(crate) enum Command {
     Inspect(inspect::Args),
     Check(check::Args),
     Run(Box<run::Args>),
+    Overlay(overlay::Args),
     Ps(ps::Args),
     Publish(publish::Args),
     Tail(tail::Args),
@@ -50,6 +52,7 @@ impl Command {
             Self::Inspect(args) => inspect::run(&args),
             Self::Check(args) => check::run(&args),
             Self::Run(args) => return run::run(&args),
+            Self::Overlay(args) => overlay::run(&args),
             Self::Ps(args) => ps::run(&args),
             Self::Publish(args) => publish::run(&args),
             Self::Tail(args) => return tail::run(&args),

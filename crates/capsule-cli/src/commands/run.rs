@@ -22,6 +22,16 @@ pub(crate) struct Args {
     /// Whose data and authority --call and --publish use
     #[arg(long, value_name = "NAME", default_value = "default")]
     pub(crate) principal: String,
+    /// Keep changes to the workspace apart, and at the end list them and ask; without a terminal they stay
+    /// undecided until `capsule overlay`
+    #[arg(long)]
+    pub(crate) overlay: bool,
+    /// At the end of a run that did all it was asked to, write the changes into the workspace
+    #[arg(long, requires = "overlay", conflicts_with = "rollback")]
+    pub(crate) commit: bool,
+    /// At the end, drop the changes
+    #[arg(long, requires = "overlay")]
+    pub(crate) rollback: bool,
     /// Build directories that hold a crate first, and accept components without a recorded hash
     #[arg(long)]
     pub(crate) dev: bool,
@@ -56,6 +66,13 @@ pub(crate) struct Args {
     /// Print what each phase of each load took, as JSON lines on stderr
     #[arg(long)]
     pub(crate) timings: bool,
+}
+
+impl Args {
+    /// Whether the run has no end of its own, so that Ctrl-C is the way it ends.
+    pub(crate) fn is_open_ended(&self) -> bool {
+        self.call.is_empty() && self.publish.is_empty() && self.expect.is_empty()
+    }
 }
 
 /// Runs, on a tokio runtime of its own.

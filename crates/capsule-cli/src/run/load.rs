@@ -26,7 +26,7 @@ pub(crate) async fn start(args: &Args) -> Result<Runtime, CliError> {
         }
     }
     let builder = Runtime::builder().workspace(&args.workspace).owner(&args.principal);
-    let mut builder = builder.allow_unverified(args.dev);
+    let mut builder = builder.allow_unverified(args.dev).overlay(args.overlay);
     for AllowLocal { rules, .. } in &args.allow_local {
         builder = builder.allow_local(rules.clone());
     }

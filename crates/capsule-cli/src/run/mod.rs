@@ -1,5 +1,6 @@
 //! One session of `capsule run`: load, call, publish, watch, unload.
 
+mod decide;
 mod input;
 mod load;
 pub(crate) mod message;
@@ -15,6 +16,7 @@ use tracing_subscriber::EnvFilter;
 use crate::commands::run::Args;
 use crate::error::CliError;
 use crate::{control, output};
+pub(crate) use decide::{Decision, decide};
 pub(crate) use input::{AllowLocal, Call, Publication, pattern, seconds};
 use watch::Watch;
 
@@ -37,13 +39,37 @@ pub(crate) async fn session(args: &Args) -> Result<ExitCode, CliError> {
     let principal =
         Principal::parse(&args.principal).map_err(|error| CliError::new(format!("--principal: {error}")))?;
     let runtime = load::start(args).await?;
+    let mut early = false;
     let result = tokio::select! {
         result = work(args, &runtime, &principal) => result,
         error = listen(args, &runtime) => Err(error),
-        () = interrupted() => Ok(ExitCode::SUCCESS),
+        () = interrupted() => {
+            early = !args.is_open_ended();
+            Ok(ExitCode::SUCCESS)
+        }
     };
     runtime.shutdown().await;
+    if args.overlay {
+        let whole = !early && result.as_ref().is_ok_and(|code| *code == ExitCode::SUCCESS);
+        let decided = decide(&runtime, &args.workspace, Some(&principal), decision(args, whole)).await;
+        if result.is_ok() {
+            decided?;
+        } else if let Err(error) = decided {
+            output::errors(&error);
+        }
+    }
     result
+}
+
+/// What the switches say; but what a run left half done is never committed without a look at it.
+fn decision(args: &Args, whole: bool) -> Option<Decision> {
+    match Decision::of(args.commit, args.rollback) {
+        Some(Decision::Commit) if !whole => {
+            output::warning("--commit: the run did not do all it was asked to, so nothing is committed");
+            Some(Decision::Keep)
+        }
+        decided => decided,
+    }
 }
 
 async fn work(args: &Args, runtime: &Runtime, principal: &Principal) -> Result<ExitCode, CliError> {
@@ -69,7 +95,7 @@ async fn work(args: &Args, runtime: &Runtime, principal: &Principal) -> Result<E
             output::errors(&CliError::new(format!("--timeout: handlers still run after {seconds} s")));
             return Ok(ExitCode::from(TIMED_OUT));
         }
-    } else if args.call.is_empty() {
+    } else if args.is_open_ended() {
         std::future::pending::<()>().await;
     }
     Ok(if denied { ExitCode::from(crate::error::FAILED) } else { ExitCode::SUCCESS })

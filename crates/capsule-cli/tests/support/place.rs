@@ -23,6 +23,23 @@ impl Place {
         Self { dir }
     }
 
+    /// A home, a workspace `ws` with the file `old`, and the capsule `scribe`, which works on files.
+    pub fn scribe() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let component = astrid_host_testkit::guest("scribe").unwrap();
+        let meta = format!("{{\"wasm_hash\":\"{}\"}}", blake3::hash(&component).to_hex());
+        let mut manifest = "[package]\nname = \"scribe\"\nversion = \"1.0.0\"\n\n[[component]]\nfile = \"scribe.wasm\"\n\n[capabilities]\nfs_read = [\"*\"]\nfs_write = [\"*\"]\n\n[subscribe]\n".to_owned();
+        for handler in ["write", "read", "list", "unlink", "refuse"] {
+            manifest +=
+                &format!("\"scribe.v1.{handler}\" = {{ wit = \"opaque\", handler = \"{handler}\" }}\n");
+        }
+        super::write(dir.path(), "scribe/scribe.wasm", component);
+        super::write(dir.path(), "scribe/meta.json", meta);
+        super::write(dir.path(), "scribe/Capsule.toml", manifest);
+        super::write(dir.path(), "ws/old", "old");
+        Self { dir }
+    }
+
     pub fn path(&self) -> &Path {
         self.dir.path()
     }
