@@ -202,3 +202,24 @@ async fn unloading_removes_the_endpoints_and_ends_the_queue() {
     assert!(inbound.recv().await.is_some(), "what was accepted is the embedder's to drop");
     assert!(inbound.recv().await.is_none());
 }
+
+// uplink cases 18 and 23
+#[tokio::test]
+async fn messages_of_an_account_are_published_in_the_order_they_were_sent_in_one_session() {
+    let place = Place::new();
+    let (runtime, bridge) = bridge(&place, "").await;
+    agent(&place, &runtime).await;
+    let mut prompts = runtime.observe("user.v1.prompt").unwrap();
+    let chat = register(&bridge, "bot", "chat").await;
+    for number in 0..20 {
+        assert_eq!(send(&bridge, &chat, &format!("n{number}")).await, json!({ "ok": true }));
+    }
+    let mut sessions = std::collections::BTreeSet::new();
+    for number in 0..20 {
+        let prompt = prompts.recv().await.unwrap();
+        let said: Value = serde_json::from_str(prompt.payload().as_str()).unwrap();
+        assert_eq!(said["text"], format!("n{number}"));
+        sessions.insert(said["session_id"].as_str().unwrap().to_owned());
+    }
+    assert_eq!(sessions.len(), 1);
+}
