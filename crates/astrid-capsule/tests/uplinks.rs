@@ -4,8 +4,9 @@
 mod support;
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use astrid_capsule::{Capsule, Runtime};
+use astrid_capsule::{Capsule, Readiness, Runtime};
 use astrid_host_uplink::{Linked, MemoryLinks, Platform, PlatformUser};
 use serde_json::{Value, json};
 use support::{Place, ask, guest, probe_manifest_with};
@@ -222,4 +223,25 @@ async fn messages_of_an_account_are_published_in_the_order_they_were_sent_in_one
         sessions.insert(said["session_id"].as_str().unwrap().to_owned());
     }
     assert_eq!(sessions.len(), 1);
+}
+
+// uplink cases 14 and 15
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_run_loop_is_an_agent_loop_for_those_whose_prompts_reach_it() {
+    for everybody in [false, true] {
+        let place = Place::new();
+        place.profile("alice", "");
+        let change = |config: &mut astrid_capsule::Config| {
+            if everybody {
+                config.system_resident.insert("agent".to_owned());
+            }
+        };
+        let runtime = place.builder(change).links(links("bridge")).build().await.unwrap();
+        let bridge = load(&place, &runtime, "bridge", "").await;
+        let manifest = "[env.topic]\ndefault = \"user.v1.prompt\"\n[publish]\n\"looper.v1.answer\" = \"opaque\"\n[subscribe]\n\"user.v1.prompt\" = \"opaque\"\n";
+        let agent = runtime.load(place.capsule("agent", &guest("looper"), manifest)).await.unwrap();
+        assert_eq!(agent.wait_ready(Duration::from_secs(30)).await, Readiness::Ready);
+        let chat = register(&bridge, "bot", "chat").await;
+        assert_eq!(send(&bridge, &chat, "hello").await, json!({ "ok": everybody }));
+    }
 }
