@@ -4,8 +4,9 @@
 mod support;
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use astrid_capsule::{Capsule, Runtime};
+use astrid_capsule::{Capsule, Readiness, Runtime};
 use astrid_host_uplink::{Linked, MemoryLinks, Platform, PlatformUser};
 use serde_json::{Value, json};
 use support::{Place, ask, guest, probe_manifest_with};
@@ -201,4 +202,46 @@ async fn unloading_removes_the_endpoints_and_ends_the_queue() {
     assert!(runtime.uplinks().is_empty() && bridge.uplinks().is_empty());
     assert!(inbound.recv().await.is_some(), "what was accepted is the embedder's to drop");
     assert!(inbound.recv().await.is_none());
+}
+
+// uplink cases 18 and 23
+#[tokio::test]
+async fn messages_of_an_account_are_published_in_the_order_they_were_sent_in_one_session() {
+    let place = Place::new();
+    let (runtime, bridge) = bridge(&place, "").await;
+    agent(&place, &runtime).await;
+    let mut prompts = runtime.observe("user.v1.prompt").unwrap();
+    let chat = register(&bridge, "bot", "chat").await;
+    for number in 0..20 {
+        assert_eq!(send(&bridge, &chat, &format!("n{number}")).await, json!({ "ok": true }));
+    }
+    let mut sessions = std::collections::BTreeSet::new();
+    for number in 0..20 {
+        let prompt = prompts.recv().await.unwrap();
+        let said: Value = serde_json::from_str(prompt.payload().as_str()).unwrap();
+        assert_eq!(said["text"], format!("n{number}"));
+        sessions.insert(said["session_id"].as_str().unwrap().to_owned());
+    }
+    assert_eq!(sessions.len(), 1);
+}
+
+// uplink cases 14 and 15
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_run_loop_is_an_agent_loop_for_those_whose_prompts_reach_it() {
+    for everybody in [false, true] {
+        let place = Place::new();
+        place.profile("alice", "");
+        let change = |config: &mut astrid_capsule::Config| {
+            if everybody {
+                config.system_resident.insert("agent".to_owned());
+            }
+        };
+        let runtime = place.builder(change).links(links("bridge")).build().await.unwrap();
+        let bridge = load(&place, &runtime, "bridge", "").await;
+        let manifest = "[env.topic]\ndefault = \"user.v1.prompt\"\n[publish]\n\"looper.v1.answer\" = \"opaque\"\n[subscribe]\n\"user.v1.prompt\" = \"opaque\"\n";
+        let agent = runtime.load(place.capsule("agent", &guest("looper"), manifest)).await.unwrap();
+        assert_eq!(agent.wait_ready(Duration::from_secs(30)).await, Readiness::Ready);
+        let chat = register(&bridge, "bot", "chat").await;
+        assert_eq!(send(&bridge, &chat, "hello").await, json!({ "ok": everybody }));
+    }
 }

@@ -42,3 +42,42 @@ fn the_staged_file_is_the_frozen_one() {
     let staged = format!("{WIT}/sys@1.0.0.wit");
     assert_eq!(std::fs::read(frozen).unwrap(), std::fs::read(staged).unwrap());
 }
+
+// sys case 45
+#[test]
+fn the_ten_functions_are_offered_with_the_types_of_the_frozen_file() {
+    let engine = Engine::default();
+    let component = Component::new(&engine, dummy_guest(WIT).unwrap()).unwrap();
+    let mut linker = Linker::<State>::new(&engine);
+    add_to_linker(&mut linker).unwrap();
+    // Types are compared one by one here, as binaries and not by name alone.
+    linker.instantiate_pre(&component).unwrap();
+    let imports = component.component_type();
+    let (_, host) = imports.imports(&engine).next().unwrap();
+    let wasmtime::component::types::ComponentItem::ComponentInstance(host) = host.ty else {
+        panic!("an interface is an instance")
+    };
+    let is_function = |item: &wasmtime::component::types::ComponentItem| {
+        matches!(item, wasmtime::component::types::ComponentItem::ComponentFunc(_))
+    };
+    let mut functions: Vec<_> = host
+        .exports(&engine)
+        .filter(|(_, item)| is_function(&item.ty))
+        .map(|(name, _)| name.to_owned())
+        .collect();
+    functions.sort();
+    let mut ten = [
+        "check-capsule-capability",
+        "clock-monotonic-ns",
+        "clock-ms",
+        "enumerate-capabilities",
+        "get-caller",
+        "get-config",
+        "log",
+        "random-bytes",
+        "signal-ready",
+        "sleep-ns",
+    ];
+    ten.sort_unstable();
+    assert_eq!(functions, ten);
+}

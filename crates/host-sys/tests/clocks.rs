@@ -146,3 +146,27 @@ async fn ten_thousand_sleeps_take_one_sleeps_time_and_no_thread() {
     // Other tests of this file may have begun or ended theirs.
     assert!(during < before + 32, "{before} before, {during} while 10000 sleep");
 }
+
+// sys case 26
+#[tokio::test]
+async fn one_clock_for_all_stores_never_goes_back_and_a_sleep_shows_on_it() {
+    let latest = std::sync::atomic::AtomicU64::new(0);
+    std::thread::scope(|threads| {
+        for _ in 0..8 {
+            threads.spawn(|| {
+                let mut host = state(FakeHost::builder(), SysCtx::builder());
+                for _ in 0..125_000 {
+                    // What any store has seen before this question must not be later than the answer.
+                    let seen = latest.load(std::sync::atomic::Ordering::SeqCst);
+                    let now = host.sys().clock_monotonic_ns();
+                    assert!(now >= seen, "{now} after {seen}");
+                    latest.fetch_max(now, std::sync::atomic::Ordering::SeqCst);
+                }
+            });
+        }
+    });
+    let mut host = state(FakeHost::builder(), SysCtx::builder());
+    let before = host.sys().clock_monotonic_ns();
+    host.sys().sleep(50_000_000).await.unwrap();
+    assert!(host.sys().clock_monotonic_ns() - before >= 50_000_000);
+}

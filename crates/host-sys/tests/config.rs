@@ -216,3 +216,59 @@ async fn an_overlay_is_looked_at_once_an_invocation_and_only_if_it_is_asked() {
     host.sys().get_config("k").await.unwrap();
     assert_eq!(looked(), 4, "calls without a number are each their own");
 }
+
+/// Answers when it is told to.
+#[derive(Default)]
+struct Slow {
+    asked: tokio::sync::Notify,
+    answer: tokio::sync::Notify,
+}
+
+impl SecretStore for Slow {
+    fn get<'a>(
+        &'a self,
+        _: &'a SecretScope,
+        _: &'a str,
+    ) -> BoxFuture<'a, Result<Option<SecretValue>, SecretError>> {
+        Box::pin(async {
+            self.asked.notify_one();
+            self.answer.notified().await;
+            Ok(Some("A".to_owned().into()))
+        })
+    }
+    fn set<'a>(
+        &'a self,
+        _: &'a SecretScope,
+        _: &'a str,
+        _: SecretValue,
+    ) -> BoxFuture<'a, Result<(), SecretError>> {
+        Box::pin(async { Err(SecretError("read only".to_owned())) })
+    }
+    fn exists<'a>(&'a self, _: &'a SecretScope, _: &'a str) -> BoxFuture<'a, Result<bool, SecretError>> {
+        Box::pin(async { Ok(true) })
+    }
+    fn delete<'a>(&'a self, _: &'a SecretScope, _: &'a str) -> BoxFuture<'a, Result<(), SecretError>> {
+        Box::pin(async { Err(SecretError("read only".to_owned())) })
+    }
+}
+
+// sys cases 7 and 10
+#[tokio::test(start_paused = true)]
+async fn a_secret_that_is_being_read_at_retirement_is_read_to_the_end_and_delays_nobody_else() {
+    let store = Arc::new(Slow::default());
+    let ctx = SysCtx::builder().secret_key("api_key").secrets(store.clone());
+    let mut alice = state(FakeHost::builder().principal("alice"), ctx);
+    let token = alice.fake.cancellation();
+    let mut bob = state(FakeHost::builder().principal("bob"), SysCtx::builder().config("n", "3"));
+    let mut view = alice.sys();
+    let (read, ()) = tokio::join!(view.get_config("api_key"), async {
+        store.asked.notified().await;
+        token.retire();
+        let started = tokio::time::Instant::now();
+        assert_eq!(bob.sys().get_config("n").await.unwrap().as_deref(), Some("3"));
+        assert_eq!(started.elapsed(), std::time::Duration::ZERO);
+        store.answer.notify_one();
+    });
+    assert_eq!(read.unwrap().as_deref(), Some("A"));
+    assert!(alice.sys().get_config("api_key").await.is_err(), "the next one is refused");
+}

@@ -87,3 +87,54 @@ fn lists(profile: &Profile) -> Result<Restriction, astrid_security_gate::Invalid
         Rule::Only(commands) => restriction.processes(commands.to_vec()),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use astrid_host_context::{Action, CapsuleId, CapsuleSecurityGate, Request, Target};
+    use astrid_principals::Quotas;
+    use astrid_security_gate::ProfileGate;
+
+    fn may_run(gate: &impl CapsuleSecurityGate, who: &str, program: &str) -> Result<(), String> {
+        let (capsule, who) = (CapsuleId::parse("c").unwrap(), Principal::parse(who).unwrap());
+        let action = Action::new("process", "spawn");
+        let target = Target::Command { program, args: &[] };
+        let request = Request { principal: Some(&who), capsule: &capsule, action, target };
+        gate.check(&request).map_err(|denial| denial.reason)
+    }
+
+    // security-gate case 23, process case 3
+    #[tokio::test]
+    async fn commands_are_those_of_the_profile_in_force_and_a_broken_list_allows_none() {
+        let root = tempfile::tempdir().unwrap();
+        let folder = root.path().join("etc/profiles");
+        std::fs::create_dir_all(&folder).unwrap();
+        let profile =
+            |who: &str, text: &str| std::fs::write(folder.join(format!("{who}.toml")), text).unwrap();
+        profile("alice", "groups = [\"restricted\"]\n[process]\nallow = [\"git\"]\n");
+        profile("bob", "groups = [\"restricted\"]\n");
+        profile("carol", "[process]\nallow = []\n");
+        profile("dave", "");
+        profile("erin", "[network]\negress = [\"https://no.pattern/\"]\n");
+        profile("frank", "alow = 1\n");
+        let owner = Principal::parse("default").unwrap();
+        let principals = Arc::new(Principals::open(root.path(), &owner, Quotas::default(), 1).unwrap());
+        let gate = ProfileGate::new(ProfileRestrictions::new(principals.clone()));
+        let denied = may_run(&gate, "alice", "bash").unwrap_err();
+        assert!(denied.contains("the profile of 'alice', process.allow, allows: git"), "{denied}");
+        for (who, program, allowed) in [
+            ("alice", "git", true),
+            ("bob", "git", false),
+            ("carol", "git", false),
+            ("dave", "git", true),
+            ("default", "git", true),
+            ("erin", "git", false),
+            ("frank", "git", false),
+        ] {
+            assert_eq!(may_run(&gate, who, program).is_ok(), allowed, "{who} {program}");
+        }
+        profile("alice", "groups = [\"restricted\"]\n[process]\nallow = [\"bash\"]\n");
+        principals.changed(&Principal::parse("alice").unwrap()).await.unwrap();
+        assert!(may_run(&gate, "alice", "bash").is_ok() && may_run(&gate, "alice", "git").is_err());
+    }
+}

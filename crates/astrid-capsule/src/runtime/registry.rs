@@ -229,3 +229,17 @@ impl Drop for Reserved {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use astrid_host_sys::Registry as _;
+
+    // sys case 36
+    #[test]
+    fn a_question_about_a_capsule_is_answered_while_somebody_changes_the_list() {
+        let registry = Registry::default();
+        let _stuck = registry.places.lock();
+        assert!(!registry.holds(None, Uuid::nil(), "uplink").unwrap());
+    }
+}
