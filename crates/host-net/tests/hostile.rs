@@ -6,8 +6,6 @@
 mod client;
 mod common;
 
-use std::sync::Arc;
-
 use astrid_host_net::{Error, FrameRead, SessionAuth};
 use client::{auth, key_of};
 use common::*;
@@ -136,13 +134,13 @@ fn a_claim_is_proven_by_the_right_signature_alone() {
 #[test]
 fn random_frames_come_whole_or_end_the_stream_and_never_more_than_was_sent() {
     let runtime = runtime();
-    let store = Arc::new(parking_lot::Mutex::new(runtime.block_on(async { store() })));
+    let store = tokio::sync::Mutex::new(runtime.block_on(async { store() }));
     let sent = (vec(vec(any::<u8>(), 0..50), 0..5), vec(any::<u8>(), 0..40))
         .prop_map(|(frames, noise)| frames.iter().flat_map(|payload| frame(payload)).chain(noise).collect());
     runner(300)
         .run(&sent, |sent: Vec<u8>| {
             let ended: Result<(), TestCaseError> = runtime.block_on(async {
-                let mut store = store.lock();
+                let mut store = store.lock().await;
                 let (stream, mut peer) = store.pair().await;
                 send(&mut peer, &sent).await;
                 drop(peer);

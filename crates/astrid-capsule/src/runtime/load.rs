@@ -8,7 +8,7 @@ use astrid_capsule_discovery::Fingerprint;
 use astrid_capsule_manifest::CapsuleManifest;
 use astrid_event_bus::{AccessPattern, Binding, BindingGuard, Charset, Gate};
 use astrid_guest::{Exports, GuestPre, InstanceError};
-use astrid_host_context::{CallContext, Cancellation, CapsuleId, Principal};
+use astrid_host_context::{CallContext, Cancellation, CapsuleId, Principal, Scope};
 use astrid_principals::Tokens;
 use astrid_security_gate::{Both, ManifestSecurityGate};
 use parking_lot::Mutex;
@@ -131,6 +131,12 @@ async fn assemble(
         uuid: Uuid::new_v4(),
         owner: owner.clone(),
     };
+    // A run loop may ask for its owner's values before any message began anything.
+    runtime
+        .principals
+        .env
+        .refresh(&Scope { principal: Some(owner.clone()), capsule: identity.id.clone() })
+        .await;
     let gate = Gate::closed();
     let build = program.as_ref().map(|program| program.hash);
     let wasm = match program {
