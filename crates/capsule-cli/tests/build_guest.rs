@@ -12,7 +12,8 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 use support::{Ended, capsule, ended, names, run, write};
 
-const NOTES_IMPORTS: [&str; 4] = [
+const NOTES_IMPORTS: [&str; 5] = [
+    "astrid:fs/host@1.0.0",
     "astrid:ipc/host@1.0.0",
     "astrid:kv/host@1.0.0",
     "astrid:sys/host@1.0.0",
@@ -24,7 +25,7 @@ fn notes() -> PathBuf {
 }
 
 fn copy_of_notes(to: &Path) {
-    for file in ["Capsule.toml", "Cargo.toml", "Cargo.lock", "src/lib.rs", "src/store.rs"] {
+    for file in ["Capsule.toml", "Cargo.toml", "Cargo.lock", "src/lib.rs", "src/export.rs", "src/store.rs"] {
         write(to, file, std::fs::read(notes().join(file)).unwrap());
     }
 }
@@ -73,6 +74,31 @@ fn notes_builds_without_a_cargo_configuration_and_is_good() {
     }
     assert_eq!(seen["component"]["exports"]["run"], "stub");
     run(dir.path(), &["check", "."]).good();
+}
+
+#[test]
+fn notes_are_exported_to_the_one_file_that_the_manifest_grants() {
+    let dir = tempfile::tempdir().unwrap();
+    let (capsule, work) = (dir.path().join("notes"), dir.path().join("work"));
+    copy_of_notes(&capsule);
+    build(&capsule, &[]).good();
+    std::fs::create_dir(&work).unwrap();
+    let tool = |name: &str, arguments: &str| {
+        let topic = format!("tool.v1.execute.{name}");
+        let call = format!(
+            r#"{topic}={{"type":"tool_execute_request","call_id":"1","tool_name":"{name}","arguments":{arguments}}}"#
+        );
+        let place = ["run", "notes", "--home", "home", "--workspace", "work"];
+        let answer = format!("{topic}.result");
+        run(dir.path(), &[&place[..], &["--publish", &call, "--expect", &answer]].concat()).good()
+    };
+    tool("add_note", r#"{"text":"buy milk"}"#);
+    tool("add_note", r#"{"text":"call\nmother"}"#);
+    let said = tool("export_notes", "{}");
+    assert!(said.contains("workspace://notes.md"), "{said}");
+    let exported = std::fs::read_to_string(work.join("notes.md")).unwrap();
+    assert_eq!(exported, "# Notes\n\n1. buy milk\n2. call\n   mother\n");
+    assert_eq!(names(&work), ["notes.md"]);
 }
 
 #[test]

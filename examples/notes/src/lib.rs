@@ -1,8 +1,9 @@
 //! Keeps short texts, one set for each principal that calls: the host scopes every key by principal and capsule.
 //!
-//! Three tools (`add_note`, `list_notes`, `search_notes`), one event handler (`notes.v1.clear`), and one event of
+//! Four tools (`add_note`, `list_notes`, `search_notes`, `export_notes`), one event handler (`notes.v1.clear`), and one event of
 //! its own (`notes.v1.added`).
 
+mod export;
 mod store;
 
 use astrid_sdk::prelude::*;
@@ -47,6 +48,19 @@ pub struct Listing {
     pub notes: Vec<Note>,
 }
 
+/// The arguments of `export_notes`: none.
+#[derive(Debug, Deserialize, schemars::JsonSchema)]
+pub struct ExportNotes {}
+
+/// The answer of `export_notes`.
+#[derive(Debug, Serialize)]
+pub struct Exported {
+    /// The file as the capsule names it.
+    pub path: &'static str,
+    /// How many notes are in it.
+    pub notes: usize,
+}
+
 /// Keeps short texts and finds them again.
 #[capsule]
 impl Notes {
@@ -76,6 +90,16 @@ impl Notes {
         let mut notes = store::all()?;
         notes.retain(|note| note.contains(&args.query));
         Ok(Listing { notes })
+    }
+
+    /// Writes all notes to a file of the workspace.
+    #[astrid::tool("export_notes", mutable)]
+    fn export_notes(&self, _: ExportNotes) -> Result<Exported, SysError> {
+        let notes = store::all()?;
+        // Replaced as one step: whoever reads the file sees all of the old list or all of the new one.
+        fs::write(export::PATH, export::markdown(&notes).as_bytes())?;
+        log::info(format!("{} notes written to {}", notes.len(), export::PATH));
+        Ok(Exported { path: export::PATH, notes: notes.len() })
     }
 
     /// Forgets all notes; numbers go on where they were.
