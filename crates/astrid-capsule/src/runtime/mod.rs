@@ -17,6 +17,7 @@ mod report;
 mod restart;
 mod schema;
 mod snapshot;
+mod start;
 mod uplinks;
 
 use std::sync::Arc;
