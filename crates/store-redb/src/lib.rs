@@ -47,8 +47,8 @@
 //!
 //! Measured on two cores that others used too (`benches/`): a lone durable set 1.3 to 1.5 times raw redb
 //! that walks the database after a crash, 0.9 times raw redb that does not; 64 writers 40,000 durable
-//! sets a second; a cached get 5 µs; 5,000 keys in pages of 100 between 0.8 ms and 2.8 ms, nearly all of
-//! it the wake-up of a blocking thread for each page; 255,000 keys open in 2 ms.
+//! sets a second; a cached get 5 to 7 µs, most of it the hop to a blocking thread; 5,000 keys in pages of
+//! 100 0.9 ms, beside 0.5 ms for a raw scan; 255,000 keys open in 2 to 4 ms.
 //!
 //! What was read of redb 4.4.0, and what follows from it; check again before another version is pinned:
 //!

@@ -83,7 +83,8 @@ impl<M: Make> Pool<M> {
                 let lent = self.max.saturating_sub(self.permits.available_permits());
                 let surplus = self.idle.lock().trim_cold(self.max.saturating_sub(lent));
                 drop(surplus);
-                self.make.make(tag).await.map_err(Unavailable::Make)?
+                // Boxed: making one is rare and its future large, and every call would carry it.
+                Box::pin(self.make.make(tag)).await.map_err(Unavailable::Make)?
             }
         };
         Ok(Lease::new(item, tag.cloned(), self.idle.clone(), permit, self.returned.clone()))
