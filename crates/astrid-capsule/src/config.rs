@@ -43,8 +43,8 @@ pub struct Config {
     /// Handlers of one capsule that execute at once; host waits over 50 ms do not count. Few, so that
     /// one busy capsule leaves the cores to others.
     pub dispatch_permits: usize,
-    /// Handlers that execute for one principal at once over all capsules, host waits over 50 ms not
-    /// counted.
+    /// Handlers that execute for one principal at once over all capsules, unless its profile says something
+    /// else; host waits over 50 ms do not count.
     pub max_in_flight_calls: usize,
     /// How long a run loop may take to signal that it is ready before boot goes on without it.
     pub ready_timeout: Duration,

@@ -11,6 +11,7 @@
 //! | `capsule.ready_timeout_secs` | 1 to 3,600 | [`Config::ready_timeout`] |
 //! | `capsule.fuel_per_invocation` | 1 and up | [`Config::fuel_per_invocation`] |
 //! | `capsule.fuel_per_second` | 1 and up | [`Config::fuel_per_second`] |
+//! | `capsule.dispatch_permits` | 1 to 1,024 | [`Config::dispatch_permits`] |
 //! | `bus.recv_idle` | `"empty"`, `"timeout"` | [`Config::recv_idle`] |
 //! | `security.capsule_local_egress` | a table: capsule → list of `"host:port"`, `"host:*"` | [`Config::local_egress`] |
 //! | `http.default_timeout_secs` | 1 to 3,600 | `default_timeout` of [`Config::http`] |
@@ -122,6 +123,9 @@ static ENTRIES: &[Entry] = &[
     number("ready_timeout_secs", 1..=3_600, |config, n| config.ready_timeout = Duration::from_secs(n)),
     number("fuel_per_invocation", 1..=i64::MAX, |config, n| config.fuel_per_invocation = n),
     number("fuel_per_second", 1..=i64::MAX, |config, n| config.fuel_per_second = n),
+    number("dispatch_permits", 1..=1024, |config, n| {
+        config.dispatch_permits = usize::try_from(n).unwrap_or(usize::MAX);
+    }),
     word("bus", "recv_idle", &["empty", "timeout"], |config, n| {
         config.recv_idle = if n == 0 { RecvIdle::Empty } else { RecvIdle::Timeout };
     }),
@@ -269,7 +273,7 @@ mod tests {
         let config = parse(
             "[capsule]\nallocation = \"on-demand\"\ncompile_cache = \"off\"\ncompile_cache_max_bytes = 1\n\
              instance_pool_size = 3\nmax_memory_bytes = 65536\ninvocation_timeout_secs = 4\n\
-             ready_timeout_secs = 5\nfuel_per_invocation = 6\nfuel_per_second = 7\n\
+             ready_timeout_secs = 5\nfuel_per_invocation = 6\nfuel_per_second = 7\ndispatch_permits = 8\n\
              [bus]\nrecv_idle = \"timeout\"\n",
         )
         .unwrap();
@@ -277,6 +281,7 @@ mod tests {
         assert!(!config.compile_cache);
         assert_eq!(config.compile_cache_max_bytes, 1);
         assert_eq!(config.pool_size(), 3);
+        assert_eq!(config.dispatch_permits, 8);
         assert_eq!(config.max_memory_bytes, 65_536);
         assert_eq!(config.invocation_timeout, Duration::from_secs(4));
         assert_eq!(config.ready_timeout, Duration::from_secs(5));

@@ -54,6 +54,7 @@ fn quotas(config: &Config) -> Quotas {
         max_memory_bytes: config.max_memory_bytes,
         max_timeout_secs: u64::try_from(whole).unwrap_or(u64::MAX),
         max_cpu_fuel_per_sec: config.fuel_per_second.max(1),
+        max_in_flight_calls: u64::try_from(config.max_in_flight_calls.max(1)).unwrap_or(u64::MAX),
         ..Quotas::default()
     }
 }
