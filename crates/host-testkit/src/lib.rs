@@ -5,6 +5,7 @@
 //! - [`Recorder`] keeps what policy, quota and audit were asked and told, in order.
 //! - [`dummy_guest`] makes a component that imports every function of a frozen WIT package, so that a
 //!   link test cannot forget one.
+//! - [`link`] and [`offers`] say what a crate's `add_to_linker` gives such a guest.
 //! - `contract` holds the suites that any backend runs on itself.
 //!
 //! ```
@@ -25,6 +26,7 @@
 mod dummy;
 mod fake;
 mod guests;
+mod link;
 mod recorder;
 
 pub mod contract;
@@ -32,4 +34,5 @@ pub mod contract;
 pub use dummy::{DummyError, dummy_guest, imports_of};
 pub use fake::{FakeHost, FakeHostBuilder};
 pub use guests::{GuestMissing, guest};
+pub use link::{Add, link, offers};
 pub use recorder::{Recorder, Told};
