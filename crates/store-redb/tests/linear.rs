@@ -2,7 +2,12 @@
 //!
 //! Each writer owns some keys, and every state it writes has a number; a reader notes what was acknowledged
 //! before it asked and what was tried when it had its answer. 24 rounds, or 400 with `ASTRID_LONG_TESTS` set.
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot set up must fail")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot set up must fail"
+)]
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
