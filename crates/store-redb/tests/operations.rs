@@ -9,7 +9,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use astrid_host_context::{CapsuleId, Principal, Scope};
-use astrid_host_kv::{Applied, Cursor, Key, Limits, Mutation, Prefix, Store, StoreError, Terms, Value};
+use astrid_host_kv::{
+    Answer, Applied, Cursor, Key, Limits, Mutation, Prefix, Store, StoreError, Terms, Value,
+};
 use astrid_store_redb::{Durability, OpenError, Options, RedbStore};
 use tempfile::TempDir;
 
@@ -300,6 +302,29 @@ async fn a_walk_sees_what_changed_since_its_last_page() {
     store.apply(&scope("a"), clear, terms).await.unwrap().await.unwrap();
     assert_eq!(page("k07").await, (String::new(), false));
     store.close().await;
+}
+
+// kv §4.6: the path that may be taken on a worker
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_value_that_was_read_before_is_answered_at_once_until_it_changes() {
+    let at = directory();
+    let store = open(at.path());
+    set(&store, "a", "k", vec![1; 1024]).await;
+    let (of_a, k) = (scope("a"), key("k"));
+    let inline = || matches!(store.get(&of_a, &k), Answer::Ready(_));
+    assert!(!inline(), "nothing was read yet");
+    assert_eq!(get(&store, "a", "k").await.unwrap().unwrap(), vec![1; 1024]);
+    assert!(inline());
+    assert_eq!(get(&store, "b", "k").await.unwrap(), None, "another namespace");
+    set(&store, "a", "k", vec![2; 1024]).await;
+    assert!(!inline(), "what was kept is of before the write");
+    assert_eq!(get(&store, "a", "k").await.unwrap().unwrap(), vec![2; 1024]);
+    assert_eq!(get(&store, "a", "k").await.unwrap().unwrap(), vec![2; 1024]);
+    assert!(store.stats().cached_reads >= 2);
+    store.drop_namespace(&of_a).await.unwrap();
+    assert_eq!(get(&store, "a", "k").await.unwrap(), None);
+    store.close().await;
+    assert!(matches!(get(&store, "a", "k").await, Err(StoreError::Closed(_))), "closed is closed");
 }
 
 // kv case 41

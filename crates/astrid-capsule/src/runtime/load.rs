@@ -23,6 +23,7 @@ use crate::domains::{DomainKit, Ends, Identity};
 use crate::gate;
 use crate::inbound::{Publisher, Queue};
 use crate::load::{Program, Source, explain_unlinked};
+use crate::pool::Mode;
 use crate::wasm::{Parts, RunSettings, Template, WasmEngine};
 use crate::{CapsuleError, Code, State, Timings};
 
@@ -79,6 +80,8 @@ async fn start(
     let target = CapsuleTarget::new(&capsule, runtime).map_err(|error| error.in_capsule(capsule.id()))?;
     runtime.dispatcher.add(capsule.source_uuid(), Arc::new(target));
     let gate = entry.gate.clone();
+    // Whoever has the capsules to itself has this one too.
+    let _calm = runtime.exclusive.read().await;
     reserved.fill(entry);
     gate.open();
     capsule.activate();
@@ -218,6 +221,7 @@ async fn engine(
         tokens,
         timeout: runtime.config.invocation_timeout,
         pool_size: runtime.config.pool_size(),
+        mode: mode(manifest),
         is_uplink: manifest.capabilities.uplink,
         run: RunSettings {
             workers: workers(manifest, runtime.config.pool_size()),
@@ -254,6 +258,11 @@ fn bind(
         }))
     });
     bound.collect()
+}
+
+/// Handles of processes live in the memory of the guest that started them (engines chapter §4).
+fn mode(manifest: &CapsuleManifest) -> Mode {
+    if manifest.capabilities.host_process.is_empty() { Mode::Affine } else { Mode::Sticky }
 }
 
 /// Stores that run the capsule's loop side by side: more than one only where they share nothing but a

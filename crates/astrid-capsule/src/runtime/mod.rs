@@ -41,6 +41,7 @@ use astrid_principals::Principals;
 use astrid_security_gate::{ProfileGate, Roots};
 use astrid_store_redb::RedbStore;
 use parking_lot::Mutex;
+use tokio::sync::RwLock;
 use tokio::task::AbortHandle;
 use wasmtime::component::Linker;
 
@@ -99,6 +100,8 @@ pub(crate) struct Inner {
     pub(crate) cron: CronService,
     pub(crate) reserved: Arc<ReservedTopics>,
     pub(crate) exempt: Arc<dyn Exempt>,
+    /// Written while somebody has all capsules to itself, read while one opens its gate.
+    pub(crate) exclusive: RwLock<()>,
     pub(crate) health: Health,
     /// What runs for as long as the runtime does.
     pub(crate) tasks: Mutex<Vec<AbortHandle>>,

@@ -12,6 +12,7 @@ use astrid_host_uplink::MemoryLinks;
 use astrid_security_gate::{ProfileGate, Roots};
 use astrid_store_redb::{Options as StoreOptions, RedbStore};
 use parking_lot::Mutex;
+use tokio::sync::RwLock;
 use wasmtime::component::Linker;
 
 use super::events;
@@ -113,6 +114,7 @@ impl RuntimeBuilder {
             reserved: Arc::new(events::reserved()),
             exempt: exempt.unwrap_or_else(|| principals.clone()),
             health: Health::default(),
+            exclusive: RwLock::default(),
             tasks: Mutex::default(),
             _queues: queues,
             _held: held,

@@ -105,6 +105,8 @@ pub(crate) const ACTIONS: &[&str] = &[
     "hold",
     "write",
     "subscribe-leak",
+    "subscribe-kept",
+    "poll-kept",
     "recv-then-caller",
     "caller",
     "sleep",

@@ -1,5 +1,6 @@
 //! A guest whose handlers do one thing each, named by the action: the runtime's tests call them.
 
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use astrid_sys::astrid::fs::host as fs;
@@ -15,6 +16,9 @@ struct Probe;
 
 /// Lives in guest memory from call to call.
 static MARKER: AtomicU64 = AtomicU64::new(0);
+
+/// A handle that the guest keeps in its memory from call to call.
+static KEPT: Mutex<Option<ipc::Subscription>> = Mutex::new(None);
 
 impl Guest for Probe {
     fn astrid_hook_trigger(action: String, payload: Vec<u8>) -> CapsuleResult {
@@ -61,6 +65,11 @@ impl Guest for Probe {
                     .take_while(|_| ipc::subscribe(text(&input, "topic")).map(std::mem::forget).is_ok());
                 answer("final", Some(json!(made.count()).to_string()))
             }
+            "subscribe-kept" => done(ipc::subscribe(text(&input, "topic")).map(|s| *KEPT.lock().unwrap() = Some(s))),
+            "poll-kept" => match &*KEPT.lock().unwrap() {
+                Some(kept) => done(kept.poll().map(|envelope| envelope.messages.len())),
+                None => answer("final", Some(json!("nothing kept").to_string())),
+            },
             "recv-then-caller" => {
                 let envelope = ipc::subscribe(text(&input, "topic")).and_then(|s| {
                     let _ = ipc::publish("probe.v1.listening", "{}");
