@@ -1,11 +1,13 @@
 //! The decision.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use astrid_host_context::CapsuleId;
+use parking_lot::Mutex;
 use tokio::sync::watch;
 
 use crate::{
@@ -38,6 +40,7 @@ pub struct Airlock {
     resolver: Arc<dyn Resolver>,
     own: OwnAddresses,
     nat64: Vec<Nat64Prefix>,
+    rejected: Mutex<BTreeMap<&'static str, u64>>,
 }
 
 impl Airlock {
@@ -51,6 +54,7 @@ impl Airlock {
             resolver: Arc::new(SystemResolver::new()),
             own: OwnAddresses::of_this_machine(),
             nat64: Vec::new(),
+            rejected: Mutex::default(),
         })
     }
 
@@ -112,9 +116,25 @@ impl Airlock {
     /// [`Refused::Blocked`].
     pub fn check_literal(&self, capsule: &CapsuleId, host: &Host, port: u16) -> Result<(), Refused> {
         match host {
-            Host::Literal(ip) => self.admits(capsule, host, SocketAddr::new(*ip, port)).map(drop),
+            Host::Literal(ip) => {
+                let judged = self.admits(capsule, host, SocketAddr::new(*ip, port));
+                judged.map(drop).map_err(|refused| self.rejection(refused))
+            }
             Host::Name(_) => Ok(()),
         }
+    }
+
+    /// How often something was refused, by what the first refused address is ([`Class::name`]).
+    #[must_use]
+    pub fn rejections(&self) -> Vec<(&'static str, u64)> {
+        self.rejected.lock().iter().map(|(class, count)| (*class, *count)).collect()
+    }
+
+    fn rejection(&self, refused: Refused) -> Refused {
+        if let Refused::Blocked { class, .. } = refused {
+            *self.rejected.lock().entry(class.name()).or_default() += 1;
+        }
+        refused
     }
 
     /// Resolves `host` once and keeps the addresses that may be reached. The caller limits the time.
@@ -136,7 +156,7 @@ impl Airlock {
                 Err(_) => {}
             }
         }
-        Vetted::new(admitted).ok_or(blocked)
+        Vetted::new(admitted).ok_or_else(|| self.rejection(blocked))
     }
 
     /// Resolves `host` once and gives the addresses that may be reached, in the resolver's order and

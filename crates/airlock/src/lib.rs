@@ -37,6 +37,7 @@
 //! | who turns names into addresses | [`Resolver`], [`SystemResolver`], [`Scripted`] for tests | `resolver/` |
 //! | the decision | [`Airlock`], [`Refused`] | `airlock.rs` |
 //! | addresses that passed, and dialling them | [`Vetted`] | `vetted.rs` |
+//! | addresses that failed a moment ago | [`RecentFailures`] | `recent.rs` |
 //! | the machine's own addresses | [`OwnAddresses`] | `own.rs` |
 #![forbid(unsafe_code)]
 
@@ -44,6 +45,7 @@ mod address;
 mod airlock;
 mod host;
 mod own;
+mod recent;
 mod resolver;
 mod rules;
 mod table;
@@ -53,6 +55,7 @@ pub use address::{Class, InvalidPrefix, Lift, Nat64Prefix, judge, judge_with};
 pub use airlock::{Airlock, AirlockBuilder, Refused};
 pub use host::{Host, InvalidHost, MAX_HOST};
 pub use own::OwnAddresses;
+pub use recent::RecentFailures;
 pub use resolver::{Resolution, Resolver, Scripted, SystemResolver, Unresolvable};
 pub use rules::{InvalidRule, LocalEgress};
 pub use vetted::{Admission, DialError, Vetted};

@@ -8,6 +8,8 @@ use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use tokio::net::TcpStream;
 
+use crate::RecentFailures;
+
 /// Why an address passed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Admission {
@@ -88,11 +90,37 @@ impl Vetted {
     /// # Errors
     /// [`DialError`] when all attempts failed.
     pub async fn dial(&self) -> Result<TcpStream, DialError> {
+        self.dial_by(attempt).await
+    }
+
+    /// As [`Vetted::dial`], but an address that failed within the last second fails again without a
+    /// packet: a guest that connects in a loop is no storm for its peer.
+    ///
+    /// # Errors
+    /// As [`Vetted::dial`].
+    pub async fn dial_sparing(&self, recent: &RecentFailures) -> Result<TcpStream, DialError> {
+        self.dial_by(|address| async move {
+            if let Some(error) = recent.of(address) {
+                return Err(DialError::Failed(error));
+            }
+            let dialled = attempt(address).await;
+            if let Err(DialError::Failed(error)) = &dialled {
+                recent.note(address, error);
+            }
+            dialled
+        })
+        .await
+    }
+
+    async fn dial_by<F>(&self, attempt: impl Fn(SocketAddr) -> F) -> Result<TcpStream, DialError>
+    where
+        F: Future<Output = Result<TcpStream, DialError>>,
+    {
         let mut waiting = self.addresses.iter().copied();
         let mut attempts = FuturesUnordered::new();
         let mut worst: Option<DialError> = None;
         let none = || DialError::Failed(io::ErrorKind::AddrNotAvailable.into());
-        attempts.extend(waiting.next().map(attempt));
+        attempts.extend(waiting.next().map(&attempt));
         loop {
             tokio::select! {
                 biased;
@@ -102,12 +130,12 @@ impl Vetted {
                         if worst.as_ref().is_none_or(|w| w.weight() <= error.weight()) {
                             worst = Some(error);
                         }
-                        attempts.extend(waiting.next().map(attempt));
+                        attempts.extend(waiting.next().map(&attempt));
                     }
                     None => return Err(worst.unwrap_or_else(none)),
                 },
                 () = tokio::time::sleep(STAGGER), if waiting.len() > 0 => {
-                    attempts.extend(waiting.next().map(attempt));
+                    attempts.extend(waiting.next().map(&attempt));
                 }
             }
         }

@@ -33,6 +33,23 @@ pub struct Connections(Arc<Shared>);
 struct Shared {
     next: AtomicU64,
     open: Mutex<HashMap<u64, (Weak<Core>, Facts)>>,
+    /// Of all streams there were; bytes of those that ended alone.
+    ended: Mutex<StreamFigures>,
+}
+
+/// What the streams of a kernel come to, since it started.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct StreamFigures {
+    /// Open now.
+    pub open: usize,
+    /// Taken from listeners, local and TCP.
+    pub accepted: u64,
+    /// Made by `connect-tcp`.
+    pub connected: u64,
+    /// Bytes from peers.
+    pub received: u64,
+    /// Bytes to peers, as far as the kernel took them.
+    pub sent: u64,
 }
 
 impl Connections {
@@ -87,10 +104,26 @@ impl Connections {
         self.len() == 0
     }
 
+    /// What the streams come to now, those that are open included.
+    #[must_use]
+    pub fn figures(&self) -> StreamFigures {
+        let open: Vec<_> = self.0.open.lock().values().filter_map(|(core, _)| core.upgrade()).collect();
+        let mut figures = StreamFigures { open: open.len(), ..*self.0.ended.lock() };
+        for core in open {
+            figures.received += core.read.lock().received;
+            figures.sent += core.write.lock().sent;
+        }
+        figures
+    }
+
     pub(crate) fn register(&self, core: &Arc<Core>, facts: Facts) -> Registration {
         let number = self.0.next.fetch_add(1, Ordering::Relaxed);
+        {
+            let mut figures = self.0.ended.lock();
+            *if facts.dialled.is_some() { &mut figures.connected } else { &mut figures.accepted } += 1;
+        }
         self.0.open.lock().insert(number, (Arc::downgrade(core), facts));
-        Registration { shared: self.0.clone(), number }
+        Registration { shared: self.0.clone(), number, moved: (0, 0) }
     }
 }
 
@@ -99,10 +132,22 @@ impl Connections {
 pub(crate) struct Registration {
     shared: Arc<Shared>,
     number: u64,
+    /// Bytes received and sent, told at the end.
+    moved: (u64, u64),
+}
+
+impl Registration {
+    /// Notes what the stream came to.
+    pub(crate) fn moved(&mut self, received: u64, sent: u64) {
+        self.moved = (received, sent);
+    }
 }
 
 impl Drop for Registration {
     fn drop(&mut self) {
         self.shared.open.lock().remove(&self.number);
+        let mut figures = self.shared.ended.lock();
+        figures.received += self.moved.0;
+        figures.sent += self.moved.1;
     }
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use astrid_airlock::Airlock;
+use astrid_airlock::{Airlock, RecentFailures};
 use astrid_host_context::{HostContext, HostCx};
 use wasmtime::component::HasData;
 
@@ -20,6 +20,7 @@ pub struct NetCtx {
     pub(crate) connections: Connections,
     pub(crate) listeners: Arc<SharedListeners>,
     pub(crate) lookups: Arc<LookupRates>,
+    pub(crate) recent: Arc<RecentFailures>,
     pub(crate) observer: Option<Arc<dyn FrameObserver>>,
     pub(crate) events: Arc<dyn ClientEvents>,
 }
@@ -34,6 +35,7 @@ impl NetCtx {
             connections: Connections::new(),
             listeners: Arc::new(SharedListeners::new(1)),
             lookups: Arc::default(),
+            recent: Arc::default(),
             observer: None,
             events: Arc::new(NoClientEvents),
         })

@@ -56,7 +56,7 @@
 //! | what local clients must say | [`SessionAuth`], [`SessionToken`], [`Keyring`] | `handshake/` |
 //! | who was proven | [`PeerIdentity`]; [`FrameObserver`] and [`ClientEvents`] hear of it | `peer.rs` |
 //! | datagrams, and the hidden socket towards the network | [`UdpSocket`] | `udp/` |
-//! | closing what lost its ground | [`Connections`] | `connections.rs` |
+//! | closing what lost its ground, counting the rest | [`Connections`], [`StreamFigures`] | `connections.rs` |
 //! | the limits and budgets | [`limits`] | `limits.rs` |
 //! | the functions themselves | the inherent methods of [`NetCtxView`] | `ops/` |
 #![forbid(unsafe_code)]
@@ -78,7 +78,7 @@ mod udp;
 pub mod v1_0;
 mod waiters;
 
-pub use connections::{Connections, Facts};
+pub use connections::{Connections, Facts, StreamFigures};
 pub use ctx::{Net, NetCtx, NetCtxBuilder, NetCtxView, NetView};
 pub use endpoint::UnixEndpoint;
 pub use error::Error;

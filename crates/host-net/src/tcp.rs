@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::io;
 use std::net::{SocketAddr, TcpListener as StdListener, TcpStream as StdStream};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, Wake, Waker, ready};
 use std::time::Duration;
@@ -22,6 +23,19 @@ use crate::waiters::Waiters;
 /// The `tcp-listener` resource. The socket closes with the last handle on it.
 pub struct TcpListener(pub(crate) Arc<Listener>);
 
+impl TcpListener {
+    fn on(listener: Arc<Listener>) -> Self {
+        listener.handles.fetch_add(1, Ordering::Relaxed);
+        Self(listener)
+    }
+}
+
+impl Drop for TcpListener {
+    fn drop(&mut self) {
+        self.0.handles.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 impl fmt::Debug for TcpListener {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TcpListener").field("local", &self.0.local).finish_non_exhaustive()
@@ -33,6 +47,8 @@ pub(crate) struct Listener {
     pub(crate) local: SocketAddr,
     fan: Arc<Fan>,
     waker: Waker,
+    /// Guests' handles; waits hold the listener too and are none.
+    handles: AtomicUsize,
     _share: Permit,
 }
 
@@ -51,7 +67,8 @@ impl Listener {
         }
         let socket = watched(socket)?;
         let fan = Arc::new(Fan::default());
-        Ok(Self { socket, local, waker: Waker::from(fan.clone()), fan, _share: share })
+        let waker = Waker::from(fan.clone());
+        Ok(Self { socket, local, waker, fan, handles: AtomicUsize::new(0), _share: share })
     }
 
     /// Takes a connection if one waits.
@@ -120,22 +137,25 @@ impl SharedListeners {
         Self { stores, open: Mutex::default() }
     }
 
-    /// The listener on a concrete port that another store opened, if there is room for one more.
-    pub(crate) fn find(&self, address: SocketAddr) -> Option<Arc<Listener>> {
-        let open = self.open.lock();
-        let listener = open.get(&address)?.upgrade()?;
-        // One count is the one just taken.
-        (Arc::strong_count(&listener) <= self.stores).then_some(listener)
-    }
-
-    pub(crate) fn bind(&self, address: SocketAddr, share: Permit) -> Result<Arc<Listener>, Error> {
-        let listener = Arc::new(Listener::bind(address, share)?);
+    /// The listener on a concrete port that another store opened, if there is room for one more; else
+    /// a new one, which takes what `reserve` gives.
+    pub(crate) fn open(
+        &self,
+        address: SocketAddr,
+        reserve: impl FnOnce() -> Result<Permit, Error>,
+    ) -> Result<TcpListener, Error> {
+        // Held while binding: workers start side by side, and the second is to find what the first bound.
+        let mut open = self.open.lock();
+        let shared = open.get(&address).and_then(Weak::upgrade);
+        if let Some(listener) = shared.filter(|l| l.handles.load(Ordering::Relaxed) < self.stores) {
+            return Ok(TcpListener::on(listener));
+        }
+        let listener = Arc::new(Listener::bind(address, reserve()?)?);
         if self.stores > 1 {
-            let mut open = self.open.lock();
             open.retain(|_, listener| listener.strong_count() > 0);
             open.insert(listener.local, Arc::downgrade(&listener));
         }
-        Ok(listener)
+        Ok(TcpListener::on(listener))
     }
 }
 

@@ -11,6 +11,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::queue::{Client, Queue};
+use crate::handshake::{BROKEN_OFF, OTHER_USER};
 use crate::{HandshakeError, SessionAuth};
 
 /// Handshakes at once, those included that wait for a place in the queue.
@@ -62,13 +63,18 @@ impl Acceptor {
         if peer == self.user {
             return Ok(stream);
         }
+        self.auth.failed(OTHER_USER);
         Err(io::Error::other("the peer belongs to another user"))
     }
 }
 
 async fn shake_hands(auth: &SessionAuth, mut stream: UnixStream) -> Result<Client, HandshakeError> {
     let outcome = timeout(HANDSHAKE_TIME, auth.handshake(&mut stream)).await;
-    let identity = outcome.map_err(|_| HandshakeError::Broken(io::ErrorKind::TimedOut.into()))??;
+    let identity = outcome.unwrap_or_else(|_| {
+        // Ended from outside, so nobody else counts it.
+        auth.failed(BROKEN_OFF);
+        Err(HandshakeError::Broken(io::ErrorKind::TimedOut.into()))
+    })?;
     Ok(Client { stream, identity: identity.map(Arc::new) })
 }
 

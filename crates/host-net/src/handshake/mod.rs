@@ -4,10 +4,12 @@ mod keys;
 mod token;
 pub(crate) mod wire;
 
+use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
 
 use astrid_host_context::{Principal, Transport};
+use parking_lot::Mutex;
 use tokio::io::{AsyncRead, AsyncWrite};
 use uuid::Uuid;
 
@@ -42,24 +44,54 @@ pub enum HandshakeError {
     Unproven(Principal),
 }
 
+impl HandshakeError {
+    /// A short name for figures.
+    fn class(&self) -> &'static str {
+        match self {
+            Self::Broken(_) => BROKEN_OFF,
+            Self::Version(_) => "version",
+            Self::Token => "token",
+            Self::Name => "name",
+            Self::Unproven(_) => "unproven",
+        }
+    }
+}
+
+/// Clients that were silent, went away, or made no sense, in [`SessionAuth::failures`].
+pub(crate) const BROKEN_OFF: &str = "broken-off";
+/// Clients of another user than the host's, in [`SessionAuth::failures`].
+pub(crate) const OTHER_USER: &str = "other-user";
+
 /// The host's side of the handshake: its token, and whose keys it knows.
 pub struct SessionAuth {
     token: SessionToken,
     keyring: Arc<dyn Keyring>,
     server_version: String,
+    failures: Mutex<BTreeMap<&'static str, u64>>,
 }
 
 impl SessionAuth {
     /// Accepts clients with `token`, and claims that `keyring` can prove.
     #[must_use]
     pub fn new(token: SessionToken, keyring: Arc<dyn Keyring>, server_version: impl Into<String>) -> Self {
-        Self { token, keyring, server_version: server_version.into() }
+        Self { token, keyring, server_version: server_version.into(), failures: Mutex::default() }
     }
 
     /// The token of this start.
     #[must_use]
     pub fn token(&self) -> &SessionToken {
         &self.token
+    }
+
+    /// How many local clients were turned away, by reason: `broken-off` (silent, gone, or no sense in
+    /// what they said), `version`, `token`, `name`, `unproven`, `other-user`.
+    #[must_use]
+    pub fn failures(&self) -> Vec<(&'static str, u64)> {
+        self.failures.lock().iter().map(|(reason, count)| (*reason, *count)).collect()
+    }
+
+    pub(crate) fn failed(&self, reason: &'static str) {
+        *self.failures.lock().entry(reason).or_default() += 1;
     }
 
     /// Runs the handshake. Afterwards the stream carries application frames, and nothing of them was
@@ -69,6 +101,14 @@ impl SessionAuth {
     /// [`HandshakeError`]; the stream is then to be dropped. A failed claim is never served as
     /// somebody unproven.
     pub async fn handshake(
+        &self,
+        stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
+    ) -> Result<Option<PeerIdentity>, HandshakeError> {
+        let outcome = self.converse(stream).await;
+        outcome.inspect_err(|error| self.failed(error.class()))
+    }
+
+    async fn converse(
         &self,
         stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
     ) -> Result<Option<PeerIdentity>, HandshakeError> {

@@ -42,16 +42,13 @@ impl NetCtxView<'_> {
                 let parsed = Host::parse(host)?;
                 entry.allow(MAY_BIND_TCP, Target::Endpoint { host: &parsed.text(), port })?;
                 let address = SocketAddr::new(loopback(host, &parsed)?, port);
-                let listener = match self.ctx.listeners.find(address) {
-                    Some(shared) => shared,
-                    None => {
-                        let share = entry.reserve(&TCP_LISTENERS, 1)?;
-                        entry.recordable()?;
-                        self.ctx.listeners.bind(address, share)?
-                    }
-                };
-                entry.fact("local", || print(listener.local));
-                Ok(self.host.table.push(TcpListener(listener))?)
+                let listener = self.ctx.listeners.open(address, || {
+                    let share = entry.reserve(&TCP_LISTENERS, 1)?;
+                    entry.recordable()?;
+                    Ok(share)
+                })?;
+                entry.fact("local", || print(listener.0.local));
+                Ok(self.host.table.push(listener)?)
             })
             .await
     }

@@ -24,7 +24,7 @@ impl NetCtxView<'_> {
     /// # Errors
     /// [`Error::Host`] or [`Error::Address`] (port 0), the policy's, [`Error::Airlock`] for a literal,
     /// the budget of streams, [`Error::Unresolvable`], [`Error::Airlock`], [`Error::Timeout`], and the
-    /// system's.
+    /// system's, which an address that failed within the last second answers again without a packet.
     pub async fn connect_tcp(&mut self, host: &str, port: u16) -> Result<Resource<TcpStream>, Error> {
         let entry = self.host.enter(&CONNECT_TCP);
         entry
@@ -37,7 +37,7 @@ impl NetCtxView<'_> {
                 entry.recordable()?;
                 let dialling = async {
                     let vetted = airlock.vet(capsule, &host, port).await?;
-                    Ok::<_, Error>(vetted.dial().await?)
+                    Ok::<_, Error>(vetted.dial_sparing(&self.ctx.recent).await?)
                 };
                 let stream = timeout(CONNECT_TIME, dialling).await.map_err(|_| Error::Timeout)??;
                 let address = stream.peer_addr()?;

@@ -49,7 +49,7 @@ pub(crate) struct Connection {
     opened: Instant,
     /// Said at the end, if the beginning was said.
     goodbye: Option<(Arc<dyn ClientEvents>, Principal)>,
-    _registration: Registration,
+    registration: Registration,
     _shares: [Permit; 2],
 }
 
@@ -59,7 +59,7 @@ impl Connection {
         Self {
             identity: facts.identity.clone(),
             capsule: facts.capsule.clone(),
-            _registration: connections.register(&core, facts),
+            registration: connections.register(&core, facts),
             core,
             opened: Instant::now(),
             goodbye: None,
@@ -80,11 +80,13 @@ impl Connection {
 impl Drop for Connection {
     fn drop(&mut self) {
         self.core.close();
+        let (received, sent) = (self.core.read.lock().received, self.core.write.lock().sent);
+        self.registration.moved(received, sent);
         tracing::info!(
             target: "astrid.audit.net",
             capsule = self.capsule.as_str(),
-            received = self.core.read.lock().received,
-            sent = self.core.write.lock().sent,
+            received,
+            sent,
             lifetime_ms = u64::try_from(self.opened.elapsed().as_millis()).unwrap_or(u64::MAX),
             "stream closed",
         );
