@@ -19,9 +19,12 @@ use astrid_capsule::{Config, Invoker, Runtime, SearchPath, WasmHost};
 use wasmtime::component::{Component, Linker, TypedFunc};
 use wasmtime::{Engine, Store, UpdateDeadline};
 
-/// Calls per sample; samples are taken in turns, so that a busy machine slows both sides alike.
-const CALLS: u32 = 2_000;
+/// Starts per figure.
 const SAMPLES: usize = 15;
+/// Calls per sample; samples are taken in turns, so that a busy machine slows all sides alike, and are so
+/// short that most of them end within one slice of the scheduler.
+const CALLS: u32 = 200;
+const ROUNDS: usize = 500;
 
 fn main() {
     let tokio = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
@@ -29,10 +32,21 @@ fn main() {
         let place = tempfile::tempdir().unwrap();
         let guest = astrid_host_testkit::guest("probe").unwrap();
         let dir = capsule_dir(place.path(), &guest);
-        start(place.path(), &dir, guest.len()).await;
-        boot(place.path(), &guest).await;
-        handler(place.path(), &dir, &guest).await;
-        density(place.path(), &dir).await;
+        // `cargo bench --bench runtime -- handler` for one part alone.
+        let named: Vec<String> = std::env::args().skip(1).filter(|arg| !arg.starts_with('-')).collect();
+        let wanted = |part: &str| named.is_empty() || named.iter().any(|name| name == part);
+        if wanted("start") {
+            start(place.path(), &dir, guest.len()).await;
+        }
+        if wanted("boot") {
+            boot(place.path(), &guest).await;
+        }
+        if wanted("handler") {
+            handler(place.path(), &dir, &guest).await;
+        }
+        if wanted("density") {
+            density(place.path(), &dir).await;
+        }
     });
 }
 
@@ -120,7 +134,7 @@ async fn handler(place: &Path, dir: &Path, guest: &[u8]) {
     let invoker = Invoker::verified("alice".parse().unwrap());
     let (mut bare, mut limited) = (Bare::new(guest).await, Bare::limited(guest).await);
     let (mut floor, mut stopped, mut ours) = (Vec::new(), Vec::new(), Vec::new());
-    for _ in 0..SAMPLES {
+    for _ in 0..ROUNDS {
         floor.push(bare.sample().await);
         stopped.push(limited.sample().await);
         let begin = Instant::now();
