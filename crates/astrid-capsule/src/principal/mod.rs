@@ -4,6 +4,7 @@ mod api;
 mod contexts;
 mod dispatching;
 mod held;
+mod keyring;
 mod overlay;
 mod restrictions;
 mod serve;
@@ -18,6 +19,7 @@ use crate::{CapsuleError, Config, Home};
 pub(crate) use contexts::Contexts;
 pub(crate) use dispatching::{ByProfile, Queues};
 pub(crate) use held::Held;
+pub(crate) use keyring::{ProfileKeys, follow_keys};
 pub(crate) use overlay::FileOverlay;
 pub(crate) use restrictions::ProfileRestrictions;
 pub(crate) use serve::{Served, disabled};
@@ -31,6 +33,10 @@ pub(crate) fn open(
     let failed = |error| CapsuleError::host(format!("profiles in {}: {error}", home.etc().display()));
     let principals =
         Principals::open(home.root(), owner, quotas(config), config.fuel_per_invocation).map_err(failed)?;
+    principals.quota.operator_limits([
+        (&astrid_host_http::limits::STREAMS, config.http_max_concurrent_streams),
+        (&astrid_host_http::limits::REQUESTS, config.http_requests_per_sec),
+    ]);
     let largest = principals.largest_memory();
     Ok((principals, largest))
 }
