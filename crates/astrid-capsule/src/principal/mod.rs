@@ -64,3 +64,29 @@ fn quotas(config: &Config) -> Quotas {
         ..Quotas::default()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use astrid_host_context::{CapsuleId, Quota, Subject};
+    use astrid_host_http::limits::{REQUESTS, STREAMS};
+
+    use super::*;
+
+    #[test]
+    fn the_operators_limits_of_http_are_those_of_every_principal() {
+        let dir = tempfile::tempdir().unwrap();
+        let home = Home::open(dir.path()).unwrap();
+        let (owner, alice) = (Principal::parse("default").unwrap(), Principal::parse("alice").unwrap());
+        let config = Config { http_max_concurrent_streams: 2, http_requests_per_sec: 7, ..Config::default() };
+        let (principals, _) = open(&home, &owner, &config).unwrap();
+        let capsule = CapsuleId::parse("c").unwrap();
+        for who in [&owner, &alice] {
+            let subject = Subject { principal: Some(who), capsule: &capsule };
+            assert_eq!(principals.quota.limit(&subject, &REQUESTS), 7);
+            let held: Vec<_> =
+                (0..2).map(|_| principals.quota.acquire(&subject, &STREAMS, 1).unwrap()).collect();
+            assert_eq!(principals.quota.acquire(&subject, &STREAMS, 1).unwrap_err().limit, 2);
+            drop(held);
+        }
+    }
+}

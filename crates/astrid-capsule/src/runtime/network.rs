@@ -39,14 +39,34 @@ pub(super) fn consent(config: &Config, bus: &Bus, net: &Network) -> Arc<dyn Cons
     }
 }
 
-/// Says that what a workspace wants to admit is not admitted: it may have come with somebody else's
-/// code. Blocks for the disk.
-pub(super) fn warn_of_workspace(workspace: &Path) {
+/// Says that what a workspace wants to admit is not admitted, since it may have come with somebody
+/// else's code. True if there was something to say. Blocks for the disk.
+pub(super) fn warn_of_workspace(workspace: &Path) -> bool {
     let file = workspace.join(IN_WORKSPACE);
-    if std::fs::read_to_string(&file).is_ok_and(|text| text.contains("capsule_local_egress")) {
+    let wants = std::fs::read_to_string(&file).is_ok_and(|text| text.contains("capsule_local_egress"));
+    if wants {
         tracing::warn!(
             file = %file.display(),
             "capsule_local_egress of a workspace is ignored; etc/config.toml of the home may set it"
         );
+    }
+    wants
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // net case 9
+    #[test]
+    fn what_a_workspace_wants_to_admit_is_warned_of() {
+        let dir = tempfile::tempdir().unwrap();
+        assert!(!warn_of_workspace(dir.path()));
+        std::fs::create_dir(dir.path().join(".astrid")).unwrap();
+        let file = dir.path().join(IN_WORKSPACE);
+        std::fs::write(&file, "[http]\nmax_redirects = 1\n").unwrap();
+        assert!(!warn_of_workspace(dir.path()));
+        std::fs::write(&file, "[security.capsule_local_egress]\nx = [\"127.0.0.1:*\"]\n").unwrap();
+        assert!(warn_of_workspace(dir.path()));
     }
 }

@@ -284,7 +284,8 @@ async fn trailers_of_http2_are_there_also_when_the_end_was_seen_through_the_stre
     let url = format!("https://localhost:{}/trailers", server.port);
     let stream = store.http().stream_start(get(url), &plain()).await.unwrap();
     let input = store.http().body_stream(&stream).unwrap();
-    assert_eq!(store.io().blocking_read(&input, 99).await.unwrap(), &b"HTTP/2.0"[..]);
+    // Not one byte more, or the same call would come to the end.
+    assert_eq!(store.io().blocking_read(&input, 8).await.unwrap(), &b"HTTP/2.0"[..]);
     assert!(matches!(store.http().trailers(&stream), Err(Error::Protocol("body not finished"))));
     assert!(matches!(store.io().blocking_read(&input, 99).await, Err(astrid_host_io::Error::Closed)));
     let trailers = store.http().trailers(&stream).unwrap();

@@ -13,6 +13,11 @@ pub(crate) async fn alone() -> MutexGuard<'static, ()> {
     ALONE.lock().await
 }
 
+/// As [`alone`], for a test with a runtime of its own.
+pub(crate) fn alone_blocking() -> MutexGuard<'static, ()> {
+    ALONE.blocking_lock()
+}
+
 /// Measures the highest memory from its start on.
 pub(crate) struct Meter {
     before: Option<u64>,
