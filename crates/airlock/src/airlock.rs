@@ -65,6 +65,15 @@ impl Airlock {
         self.generation.send_modify(|generation| *generation = generation.wrapping_add(1));
     }
 
+    /// As [`Airlock::replace_rules`], unless these are in force already. True if they were not.
+    pub fn put_rules(&self, rules: LocalEgress) -> bool {
+        let others = **self.rules.load() != rules;
+        if others {
+            self.replace_rules(rules);
+        }
+        others
+    }
+
     /// Changes whenever the rules were replaced; the value counts how often.
     #[must_use]
     pub fn rules_changed(&self) -> watch::Receiver<u64> {
@@ -91,10 +100,7 @@ impl Airlock {
     ) -> Result<Admission, Refused> {
         let ip = address.ip().to_canonical();
         let scoped = matches!(address, SocketAddr::V6(v6) if v6.scope_id() != 0);
-        let class = match judge_with(ip, &self.nat64) {
-            Class::Public if self.own.contains(ip) => Class::Own,
-            class => class,
-        };
+        let class = self.class(ip);
         let lifted = || {
             let by = match host {
                 Host::Literal(literal) => *literal == ip && class.lift() != Lift::Never,
@@ -121,6 +127,26 @@ impl Airlock {
                 judged.map(drop).map_err(|refused| self.rejection(refused))
             }
             Host::Name(_) => Ok(()),
+        }
+    }
+
+    /// Judges a literal address for one request that a person at this machine is asked to let through:
+    /// admitted is what an entry with that literal could admit.
+    ///
+    /// # Errors
+    /// [`Refused::Unresolvable`] for a name, [`Refused::Blocked`] for what nothing lifts.
+    pub fn vet_consented(&self, host: &Host, port: u16) -> Result<Vetted, Refused> {
+        let Host::Literal(ip) = host else { return Err(Refused::Unresolvable(Unresolvable)) };
+        let class = self.class(*ip);
+        let address = SocketAddr::new(*ip, port);
+        let admitted = (class.lift() != Lift::Never).then_some(vec![(address, Admission::OptedIn)]);
+        admitted.and_then(Vetted::new).ok_or(Refused::Blocked { address: *ip, class })
+    }
+
+    fn class(&self, ip: IpAddr) -> Class {
+        match judge_with(ip, &self.nat64) {
+            Class::Public if self.own.contains(ip) => Class::Own,
+            class => class,
         }
     }
 

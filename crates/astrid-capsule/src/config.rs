@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use astrid_airlock::LocalEgress;
-use astrid_host_http::HttpSettings;
+use astrid_airlock::{LocalEgress, Nat64Prefix};
+use astrid_host_context::CapsuleId;
+use astrid_host_http::{HttpSettings, limits};
 use astrid_host_ipc::RecvIdle;
 use astrid_host_uplink::Platform;
 
@@ -64,8 +65,26 @@ pub struct Config {
     /// `[uplinks."<capsule>"] platforms`; of other platforms only links that the capsule itself made do, so
     /// that a new bridge cannot speak for everybody who is linked already.
     pub uplink_platforms: BTreeMap<String, Vec<Platform>>,
+    /// Whether the public addresses of this machine's own interfaces are out of capsules' reach,
+    /// `net.block_own_addresses`: what listens on them often trusts this machine.
+    pub block_own_addresses: bool,
+    /// Prefixes of the network's own NAT64, `net.nat64_prefixes`: what an address under them carries
+    /// is judged.
+    pub nat64_prefixes: Vec<Nat64Prefix>,
+    /// The capsule that clients of the well-known local socket reach, `uplink.control`. Else the first
+    /// uplink with a local socket that is loaded.
+    pub uplink_control: Option<CapsuleId>,
     /// Section `[http]`.
     pub http: HttpSettings,
+    /// Streams and uploads one principal may have open through one capsule,
+    /// `http.max_concurrent_streams`.
+    pub http_max_concurrent_streams: u64,
+    /// Requests a second of one principal through one capsule, and twice as many at once,
+    /// `http.requests_per_sec`.
+    pub http_requests_per_sec: u64,
+    /// Whether a request to a local address that nothing admits is put to whoever made the capsule send
+    /// it, over `astrid.v1.approval`, `http.local_consent`. Nobody answers on most hosts, so not by default.
+    pub http_asks_about_local: bool,
     /// Further root certificates as PEM, `http.extra_ca`.
     pub http_extra_ca: Vec<Vec<u8>>,
 }
@@ -90,7 +109,13 @@ impl Default for Config {
             local_egress: LocalEgress::new(),
             system_resident: BTreeSet::new(),
             uplink_platforms: BTreeMap::new(),
+            block_own_addresses: true,
+            nat64_prefixes: Vec::new(),
+            uplink_control: None,
             http: HttpSettings::default(),
+            http_max_concurrent_streams: limits::STREAMS.default,
+            http_requests_per_sec: limits::REQUESTS.default,
+            http_asks_about_local: false,
             http_extra_ca: Vec::new(),
         }
     }

@@ -24,6 +24,12 @@
 //! | `http.max_streams_per_capsule` | 1 to 65,536 | `max_streams_per_capsule` |
 //! | `http.default_redirect` | `"follow"`, `"error"` | `default_redirect` |
 //! | `http.ceiling_{total,stream_total,connect,first_byte,between_bytes}_ms` | 1 to a week | the ceiling of that name |
+//! | `http.max_concurrent_streams` | 1 to 65,536 | [`Config::http_max_concurrent_streams`] |
+//! | `http.requests_per_sec` | 1 to 1,000,000 | [`Config::http_requests_per_sec`] |
+//! | `http.local_consent` | `"refuse"`, `"ask"` | [`Config::http_asks_about_local`] |
+//! | `net.block_own_addresses` | `true`, `false` | [`Config::block_own_addresses`] |
+//! | `net.nat64_prefixes` | list of `"prefix/length"`, lengths of RFC 6052 | [`Config::nat64_prefixes`] |
+//! | `uplink.control` | a capsule | [`Config::uplink_control`] |
 //! | `http.extra_ca` | list of PEM files, relative to the configuration's directory | [`Config::http_extra_ca`] |
 //!
 //! What is wrong is an error that names file, line and key: a limit that is misspelt must not be a
@@ -34,6 +40,7 @@ use std::ops::{Range, RangeInclusive};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use astrid_host_context::CapsuleId;
 use astrid_host_ipc::RecvIdle;
 use toml_edit::{Document, Item, TableLike};
 
@@ -41,6 +48,7 @@ use crate::{Allocation, Config};
 
 mod http;
 mod lists;
+mod net;
 
 /// Largest file that is read: far above any that a person writes.
 const MAX_BYTES: u64 = 256 << 10;
@@ -86,8 +94,11 @@ pub enum ConfigError {
 enum Takes {
     Word(&'static [&'static str], fn(&mut Config, usize)),
     Number(RangeInclusive<i64>, fn(&mut Config, u64)),
+    Flag(fn(&mut Config, bool)),
+    Capsule(fn(&mut Config, CapsuleId)),
     LocalEgress,
     ExtraCa,
+    Nat64,
 }
 
 struct Entry {
@@ -133,7 +144,7 @@ static ENTRIES: &[Entry] = &[
 ];
 
 fn entries() -> impl Iterator<Item = &'static Entry> + Clone {
-    ENTRIES.iter().chain(http::ENTRIES)
+    ENTRIES.iter().chain(http::ENTRIES).chain(net::ENTRIES)
 }
 
 /// What is wrong with a value, and where if not at its key.
@@ -228,6 +239,16 @@ impl Takes {
                 set(config, number.ok_or_else(refused)?);
             }
             Self::LocalEgress => lists::local_egress(&mut config.local_egress, item)?,
+            Self::Flag(set) => {
+                let refused = || format!("not {}; allowed: true, false", shown());
+                set(config, item.as_bool().ok_or_else(refused)?);
+            }
+            Self::Capsule(set) => {
+                let refused = || format!("not {}; allowed: the name of a capsule", shown());
+                let capsule = item.as_str().and_then(|name| CapsuleId::parse(name).ok());
+                set(config, capsule.ok_or_else(refused)?);
+            }
+            Self::Nat64 => net::nat64(&mut config.nat64_prefixes, item)?,
             Self::ExtraCa => lists::extra_ca(&mut config.http_extra_ca, item, file)?,
         }
         Ok(())

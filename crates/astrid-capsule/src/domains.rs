@@ -66,6 +66,7 @@ impl DomainKit {
         manifest: &CapsuleManifest,
         gate: &Gate,
         tokens: &Arc<Tokens>,
+        workers: usize,
     ) -> Result<(Self, Ends), CapsuleError> {
         let (ready, signalled) = watch::channel(false);
         let (uplinks, inbound) = Uplinks::new();
@@ -75,13 +76,14 @@ impl DomainKit {
             topic: binding.pattern.as_str().to_owned(),
             priority: binding.priority,
         });
-        let (net, socket) = runtime.net.open(manifest, &runtime.bus)?;
+        let (net, socket) = runtime.net.open(manifest, &runtime.bus, workers)?;
         let kit = Self {
             fs: FsCtx::builder().mounts(runtime.mounts.clone()).build(),
             sys: sys(runtime, manifest, ready, socket),
             kv: KvCtx::builder().store(runtime.store.clone()).build(),
             http: HttpCtx::builder(runtime.http.clone())
                 .secrets(Arc::new(HeaderSecrets::new(runtime.secrets.clone(), manifest)))
+                .consent(runtime.consent.clone())
                 .build(),
             bus: runtime.bus.clone(),
             gate: gate.clone(),

@@ -69,6 +69,8 @@ mod inbound;
 #[cfg(feature = "runtime")]
 mod load;
 #[cfg(feature = "runtime")]
+mod local_consent;
+#[cfg(feature = "runtime")]
 mod net;
 #[cfg(feature = "runtime")]
 mod pool;
@@ -89,8 +91,9 @@ pub use {
     astrid_capsule_discovery::{Finding, SearchPath, Severity, Skipped, Trust},
     astrid_dispatch::{Access, HookService, Limits, NativeGuard},
     astrid_event_bus::LifecycleEvent,
-    astrid_host_http::HttpSettings,
+    astrid_host_http::{Consent, HttpSettings},
     astrid_host_ipc::RecvIdle,
+    astrid_host_net::StreamFigures,
     astrid_host_uplink::{InboundRx, Links, Platform},
     astrid_principals::{Profile, Quotas, Unusable, Usage},
     cache::Origin,
@@ -103,7 +106,8 @@ pub use {
     exempt::Exempt,
     home::Home,
     runtime::{
-        BootError, BootFailure, BootReport, Booted, Runtime, RuntimeBuilder, Schema, UplinkDescriptor,
+        BootError, BootFailure, BootReport, Booted, NetworkFigures, Runtime, RuntimeBuilder, Schema,
+        UplinkDescriptor,
     },
     timings::Timings,
     tools::ToolDescriptor,

@@ -7,15 +7,16 @@ use std::sync::{Arc, Weak};
 use astrid_airlock::Airlock;
 use astrid_capsule_manifest::CapsuleManifest;
 use astrid_event_bus::{Bus, Draft, Payload, Topic};
-use astrid_host_context::{Attribution, Principal, Provenance, Transport};
+use astrid_host_context::{Attribution, CapsuleId, Principal, Provenance, Transport};
 use astrid_host_ipc::{InFlight, ProvenPeer};
 use astrid_host_net::{
-    ClientEvents, Connections, FrameObserver, NetCtx, NoKeys, PeerIdentity, SessionAuth, SessionToken,
+    ClientEvents, Connections, FrameObserver, Keyring, NetCtx, PeerIdentity, SessionAuth, SessionToken,
     UnixEndpoint,
 };
 use parking_lot::Mutex;
 
 use crate::home::private_dir;
+use crate::local_consent::Grants;
 use crate::{CapsuleError, Code, Home};
 
 /// Where a guest finds the path of its local socket.
@@ -34,14 +35,23 @@ struct Sockets {
 pub(crate) struct Network {
     pub(crate) airlock: Arc<Airlock>,
     pub(crate) connections: Connections,
-    session: Arc<SessionAuth>,
+    /// Whom operators were asked about, for as long as they are connected.
+    pub(crate) grants: Grants,
+    pub(crate) session: Arc<SessionAuth>,
     sockets: Mutex<Sockets>,
+    /// The capsule that the well-known socket is for, if an operator named one.
+    named: Option<CapsuleId>,
     home: Home,
 }
 
 impl Network {
     /// Draws this start's token and puts it where local clients look. Blocks for the file system.
-    pub(crate) fn start(home: &Home, airlock: Arc<Airlock>) -> Result<Self, CapsuleError> {
+    pub(crate) fn start(
+        home: &Home,
+        airlock: Arc<Airlock>,
+        keys: Arc<dyn Keyring>,
+        named: Option<CapsuleId>,
+    ) -> Result<Self, CapsuleError> {
         let failed = |error: std::io::Error| CapsuleError::host(format!("session token: {error}"));
         private_dir(&home.run()).map_err(failed)?;
         let token = SessionToken::generate().map_err(failed)?;
@@ -49,9 +59,10 @@ impl Network {
         Ok(Self {
             airlock,
             connections: Connections::new(),
-            // Profiles have no keys yet: clients without a claim are served, claims are refused.
-            session: Arc::new(SessionAuth::new(token, Arc::new(NoKeys), env!("CARGO_PKG_VERSION"))),
+            grants: Grants::default(),
+            session: Arc::new(SessionAuth::new(token, keys, env!("CARGO_PKG_VERSION"))),
             sockets: Mutex::default(),
+            named,
             home: home.clone(),
         })
     }
@@ -62,15 +73,19 @@ impl Network {
         tokio::spawn(self.connections.clone().follow(Arc::downgrade(&self.airlock)));
     }
 
-    /// The network of one capsule, and the path of its local socket if its manifest has one.
+    /// The network of one capsule, whose loop runs in `workers` stores, and the path of its local
+    /// socket if its manifest has one.
     pub(crate) fn open(
         &self,
         manifest: &CapsuleManifest,
         bus: &Bus,
+        workers: usize,
     ) -> Result<(NetCtx, Option<String>), CapsuleError> {
+        let (connections, grants) = (self.connections.clone(), self.grants.clone());
         let mut net = NetCtx::builder(self.airlock.clone())
-            .connections(self.connections.clone())
-            .client_events(Arc::new(Announced(bus.clone())));
+            .connections(connections.clone())
+            .bind_workers(workers)
+            .client_events(Arc::new(Announced { bus: bus.clone(), connections, grants }));
         let local = manifest.capabilities.net_bind.iter().any(|entry| entry.starts_with("unix:"));
         if !local {
             return Ok((net.build(), None));
@@ -80,8 +95,27 @@ impl Network {
         Ok((net.build(), Some(path)))
     }
 
-    /// Every capsule with an entry has a socket of its own; the first uplink among them also has the
-    /// one that clients dial without knowing a capsule.
+    /// Whether the socket that clients dial without knowing a capsule is this capsule's: the one that
+    /// `uplink.control` names, else the first uplink that is loaded.
+    fn is_control(&self, manifest: &CapsuleManifest, sockets: &Sockets) -> bool {
+        let name = &*manifest.package.name;
+        match &self.named {
+            Some(named) => named.as_str() == name,
+            None if !manifest.capabilities.uplink => false,
+            None => {
+                let taken = sockets.control.strong_count() > 0;
+                if taken {
+                    tracing::warn!(
+                        capsule = name,
+                        "another uplink has run/system.sock; uplink.control says whose it is"
+                    );
+                }
+                !taken
+            }
+        }
+    }
+
+    /// Every capsule with an entry has a socket of its own; one of them also has the well-known one.
     fn endpoint(&self, manifest: &CapsuleManifest) -> Result<(Arc<UnixEndpoint>, String), CapsuleError> {
         let name = manifest.package.name.as_str();
         let run = self.home.run();
@@ -96,7 +130,7 @@ impl Network {
             let path = if is_control { well_known.as_path() } else { bound.path() }.display().to_string();
             return Ok((bound, path));
         }
-        let is_control = manifest.capabilities.uplink && sockets.control.strong_count() == 0;
+        let is_control = self.is_control(manifest, &sockets);
         let mut endpoint =
             UnixEndpoint::bind(&own, self.session.clone()).map_err(|error| failed(&own, error))?;
         let mut path = endpoint.path().to_owned();
@@ -131,7 +165,11 @@ impl FrameObserver for UplinkFrames {
 }
 
 /// Says on the bus which local clients come and go.
-struct Announced(Bus);
+struct Announced {
+    bus: Bus,
+    connections: Connections,
+    grants: Grants,
+}
 
 impl Announced {
     fn say(&self, topic: &str, payload: &str, principal: &Principal) {
@@ -143,7 +181,7 @@ impl Announced {
         });
         match message {
             Ok(draft) => {
-                self.0.announce(draft);
+                self.bus.announce(draft);
             }
             Err(error) => tracing::error!(topic, error, "a client's coming or going was not announced"),
         }
@@ -157,5 +195,9 @@ impl ClientEvents for Announced {
 
     fn disconnected(&self, principal: &Principal) {
         self.say("client.v1.disconnect", r#"{"reason":"socket closed"}"#, principal);
+        // The one that goes is still among them.
+        if self.connections.peers().iter().filter(|peer| peer.principal == *principal).count() <= 1 {
+            self.grants.forget(principal);
+        }
     }
 }

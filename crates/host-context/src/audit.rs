@@ -1,5 +1,7 @@
 //! Who hears what every host call did.
 
+use std::future::Future;
+use std::pin::Pin;
 use std::time::{Duration, SystemTime};
 
 use uuid::Uuid;
@@ -80,6 +82,12 @@ pub trait AuditSink: Send + Sync {
         let _ = (op, subject, bytes);
     }
 
+    /// Resolves once what was taken so far outlives this process: for effects whose record must be there
+    /// before them, whatever happens next. The future may be dropped.
+    fn written(&self) -> Written {
+        Box::pin(std::future::ready(()))
+    }
+
     /// Whether a record of this class would be taken now; asked before the effect of an
     /// [`Audit::Required`] function.
     fn accepts(&self, class: Audit) -> bool {
@@ -87,6 +95,9 @@ pub trait AuditSink: Send + Sync {
         true
     }
 }
+
+/// What [`AuditSink::written`] waits for.
+pub type Written = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// Records nothing.
 #[derive(Debug, Clone, Copy, Default)]

@@ -10,14 +10,23 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use serde_json::{Map, Value};
+use tokio::sync::oneshot;
 
 use crate::audit_fold::{Fold, Folds};
-use crate::{AuditEvent, AuditSink};
+use crate::{AuditEvent, AuditSink, Written};
 
 /// Records waiting for the writer. At a few hundred bytes each this bounds the sink to a few MiB.
 const QUEUE: usize = 8192;
 /// How long a record may wait in the buffer of a writer with nothing else to do.
 const FLUSH: Duration = Duration::from_millis(100);
+
+/// What goes to the writer.
+#[derive(Debug)]
+enum Entry {
+    Event(AuditEvent),
+    /// Everything before it is to be in the file before this is answered.
+    Flush(oneshot::Sender<()>),
+}
 
 /// Writes one JSON object a record from a thread of its own.
 ///
@@ -30,7 +39,7 @@ const FLUSH: Duration = Duration::from_millis(100);
 /// writes what is queued.
 #[derive(Debug)]
 pub struct JsonLines {
-    queue: Option<SyncSender<AuditEvent>>,
+    queue: Option<SyncSender<Entry>>,
     lost: Arc<AtomicU64>,
     folds: Arc<Folds>,
     writer: Option<JoinHandle<()>>,
@@ -65,11 +74,23 @@ impl AuditSink for JsonLines {
         let taken = if Folds::takes(&event) {
             self.folds.add(event)
         } else {
-            self.queue.as_ref().is_some_and(|queue| queue.try_send(event).is_ok())
+            self.queue.as_ref().is_some_and(|queue| queue.try_send(Entry::Event(event)).is_ok())
         };
         if !taken {
             self.lost.fetch_add(1, Ordering::Relaxed);
         }
+    }
+
+    fn written(&self) -> Written {
+        let (flushed, wait) = oneshot::channel();
+        // With a full queue the record before was counted as lost, and there is nothing to wait for.
+        let asked = self.queue.as_ref().is_some_and(|queue| queue.try_send(Entry::Flush(flushed)).is_ok());
+        Box::pin(async move {
+            if asked {
+                // An error is the writer's end, of which `accepts` tells.
+                let _ = wait.await;
+            }
+        })
     }
 
     fn accepts(&self, _: crate::Audit) -> bool {
@@ -88,13 +109,13 @@ impl Drop for JsonLines {
     }
 }
 
-fn write_all(mut log: Log, events: &Receiver<AuditEvent>, lost: &AtomicU64, folds: &Folds) {
+fn write_all(mut log: Log, events: &Receiver<Entry>, lost: &AtomicU64, folds: &Folds) {
     let (mut dirty, mut folded) = (false, Instant::now());
     loop {
         let next = events.recv_timeout(FLUSH);
         let over = matches!(next, Err(RecvTimeoutError::Disconnected));
         let mut write = || {
-            if let Ok(event) = &next {
+            if let Ok(Entry::Event(event)) = &next {
                 dirty = true;
                 report_lost(&mut log, lost)?;
                 log.line(&to_json(event))?;
@@ -106,7 +127,7 @@ fn write_all(mut log: Log, events: &Receiver<AuditEvent>, lost: &AtomicU64, fold
                     log.line(&folded_to_json(&fold))?;
                 }
             }
-            if dirty && next.is_err() {
+            if dirty && !matches!(next, Ok(Entry::Event(_))) {
                 dirty = false;
                 report_lost(&mut log, lost)?;
                 log.out.flush()?;
@@ -119,6 +140,10 @@ fn write_all(mut log: Log, events: &Receiver<AuditEvent>, lost: &AtomicU64, fold
         }
         if over {
             return;
+        }
+        if let Ok(Entry::Flush(waiting)) = next {
+            // Whoever waited may have given up.
+            let _ = waiting.send(());
         }
     }
 }

@@ -65,7 +65,7 @@ pub mod refusal;
 pub mod services;
 pub mod slot;
 
-pub use audit::{AuditEvent, AuditSink, NoAudit, Outcome};
+pub use audit::{AuditEvent, AuditSink, NoAudit, Outcome, Written};
 #[cfg(feature = "audit-json")]
 pub use audit_json::JsonLines;
 pub use budgets::Budgets;

@@ -8,6 +8,7 @@ use astrid_airlock::{Airlock, Host};
 use astrid_host_context::CapsuleId;
 
 use crate::opted_in::{Cord, OptedIn};
+use crate::outcomes::Outcomes;
 use crate::pool::Pool;
 use crate::rate::{CapsuleSlots, Rates};
 use crate::settings::HttpSettings;
@@ -23,6 +24,7 @@ pub struct HttpClient {
     opted_in: OptedIn,
     rates: Rates,
     slots: CapsuleSlots,
+    outcomes: Outcomes,
 }
 
 impl HttpClient {
@@ -42,6 +44,17 @@ impl HttpClient {
     #[must_use]
     pub fn settings(&self) -> &HttpSettings {
         &self.settings
+    }
+
+    /// How many requests of each capsule came to what: `ok`, or why not. Each hop of a redirect counts,
+    /// and so does what was refused before anything was sent.
+    #[must_use]
+    pub fn figures(&self) -> Vec<(CapsuleId, &'static str, u64)> {
+        self.outcomes.figures()
+    }
+
+    pub(crate) fn outcomes(&self) -> &Outcomes {
+        &self.outcomes
     }
 
     pub(crate) fn tls(&self) -> &TlsConfigs {
@@ -108,6 +121,7 @@ impl HttpClientBuilder {
             opted_in: OptedIn::default(),
             rates: Rates::default(),
             slots: CapsuleSlots::default(),
+            outcomes: Outcomes::default(),
         }))
     }
 }

@@ -13,6 +13,7 @@ use tokio_rustls::TlsConnector;
 
 use crate::client::HttpClient;
 use crate::error::Phase;
+use crate::heads::{Doubt, Heads};
 use crate::limits::{CONNECTION_WINDOW, HTTP1_BUFFER, MAX_HEADER_BYTES, MAX_RESPONSE_FIELDS, STREAM_WINDOW};
 use crate::opted_in::Corded;
 use crate::pool::{Asking, Key, Lease, Origin};
@@ -30,8 +31,17 @@ pub(crate) struct Connected {
 pub(crate) struct Caller<'a> {
     pub(crate) capsule: &'a CapsuleId,
     pub(crate) plan: &'a Plan,
-    /// False behind a redirect from elsewhere: no site may steer a capsule into a local service.
-    pub(crate) opted_in_allowed: bool,
+    pub(crate) beyond: Beyond,
+}
+
+/// What a hop may reach besides public addresses.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Beyond {
+    /// What the operator admitted the capsule to. False behind a redirect from elsewhere: no site may
+    /// steer a capsule into a local service.
+    pub(crate) opted_in: bool,
+    /// The URL's own literal address, which somebody was asked about.
+    pub(crate) consented: bool,
 }
 
 impl HttpClient {
@@ -56,8 +66,10 @@ impl HttpClient {
         let asking = Asking {
             airlock: self.airlock(),
             capsule: caller.capsule,
-            opted_in_allowed: caller.opted_in_allowed,
+            opted_in_allowed: caller.beyond.opted_in,
         };
+        // A connection that waits was judged by the rules, which this one is an exception from.
+        let fresh = fresh || caller.beyond.consented;
         if !fresh && let Some(lease) = self.waiting(&key, &asking).await {
             return Ok(Connected { lease, pooled: true });
         }
@@ -82,9 +94,13 @@ impl HttpClient {
     }
 
     async fn dial(&self, caller: &Caller<'_>, key: &Key) -> Result<Lease, Error> {
-        let vetted = self.airlock().vet(caller.capsule, &key.host, key.port).await?;
+        let Beyond { opted_in: allowed, consented } = caller.beyond;
+        let vetted = match consented {
+            true => self.airlock().vet_consented(&key.host, key.port)?,
+            false => self.airlock().vet(caller.capsule, &key.host, key.port).await?,
+        };
         let opted_in = vetted.admission() == Admission::OptedIn;
-        if opted_in && !caller.opted_in_allowed {
+        if opted_in && !allowed {
             return Err(Error::RedirectBlocked("it leads into a local service"));
         }
         let stream = vetted.dial().await.map_err(|error| match error {
@@ -94,7 +110,9 @@ impl HttpClient {
         let address = stream.peer_addr().map_err(|error| Error::Connection(error.to_string()))?;
         // Requests are written whole; waiting for more would only delay them.
         let _ = stream.set_nodelay(true);
-        let cord = opted_in.then(|| self.on_cord(caller.capsule, &key.host, address));
+        // Consent is to this request; the rules, whose change the cord follows, never admitted it.
+        let corded = opted_in && !consented;
+        let cord = corded.then(|| self.on_cord(caller.capsule, &key.host, address));
         let stream = Corded::new(stream, cord);
         let owner = opted_in.then(|| caller.capsule.clone());
         let origin = Origin { address, owner, born: Instant::now() };
@@ -117,10 +135,11 @@ impl HttpClient {
     where
         S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
+        let doubt = Doubt::default();
         let (sender, connection) = http1::Builder::new()
             .max_headers(MAX_RESPONSE_FIELDS)
             .max_buf_size(HTTP1_BUFFER)
-            .handshake(TokioIo::new(stream))
+            .handshake(TokioIo::new(Heads::new(stream, doubt.clone())))
             .await
             .map_err(|error| fault::of_hyper(&error))?;
         let task = tokio::spawn(async move {
@@ -128,7 +147,7 @@ impl HttpClient {
                 tracing::debug!(%error, "http/1.1 connection ended");
             }
         });
-        Ok(self.pool().lease_http1(key, origin, sender, task.abort_handle()))
+        Ok(self.pool().lease_http1(key, origin, sender, task.abort_handle(), doubt))
     }
 
     async fn http2<S>(&self, key: &Key, origin: Origin, stream: S) -> Result<Lease, Error>

@@ -7,6 +7,7 @@ use astrid_host_context::{HostContext, HostCx};
 use wasmtime::component::HasData;
 
 use crate::client::HttpClient;
+use crate::consent::{Consent, NoConsent};
 use crate::secrets::{NoSecrets, Secrets};
 
 /// http's state of one store.
@@ -14,13 +15,14 @@ use crate::secrets::{NoSecrets, Secrets};
 pub struct HttpCtx {
     pub(crate) client: Arc<HttpClient>,
     pub(crate) secrets: Arc<dyn Secrets>,
+    pub(crate) consent: Arc<dyn Consent>,
 }
 
 impl HttpCtx {
     /// Starts the state of a store that asks through `client`.
     #[must_use]
     pub fn builder(client: Arc<HttpClient>) -> HttpCtxBuilder {
-        HttpCtxBuilder(Self { client, secrets: Arc::new(NoSecrets) })
+        HttpCtxBuilder(Self { client, secrets: Arc::new(NoSecrets), consent: Arc::new(NoConsent) })
     }
 }
 
@@ -39,6 +41,13 @@ impl HttpCtxBuilder {
     #[must_use]
     pub fn secrets(mut self, secrets: Arc<dyn Secrets>) -> Self {
         self.0.secrets = secrets;
+        self
+    }
+
+    /// Who is asked about local addresses that no rule admits; without it nobody is.
+    #[must_use]
+    pub fn consent(mut self, consent: Arc<dyn Consent>) -> Self {
+        self.0.consent = consent;
         self
     }
 

@@ -10,6 +10,7 @@ use zeroize::Zeroizing;
 
 use crate::fields::Field;
 use crate::op_table::{WIRE_REQUEST, WIRE_RESPONSE};
+use crate::outcomes::Outcomes;
 use crate::target::HttpUrl;
 
 /// Query names whose values never reach a digest.
@@ -38,6 +39,7 @@ const REDACTED: &str = "[REDACTED]";
 pub(crate) struct Journal {
     pub(crate) services: HostServices,
     pub(crate) call: CallContext,
+    pub(crate) outcomes: Outcomes,
 }
 
 /// What is about to be sent.
@@ -63,7 +65,7 @@ pub(crate) struct Exchange {
 }
 
 impl Journal {
-    /// Writes the first record.
+    /// Writes the first record, which is there when this returns.
     pub(crate) async fn leaving(&self, what: &Leaving<'_>) -> Exchange {
         let target = Target::Endpoint { host: &what.url.host().text(), port: what.url.port() }.describe();
         let mut facts = vec![("method", what.method.to_string()), ("hop", what.hop.to_string())];
@@ -85,6 +87,8 @@ impl Journal {
             ended: false,
         };
         open.write(&WIRE_REQUEST, facts, Outcome::Allowed, 0);
+        // A crash from here on leaves a record of what may have reached the server.
+        self.services.audit().written().await;
         open
     }
 }
@@ -103,12 +107,13 @@ impl Exchange {
 
     fn finish(&mut self, outcome: Outcome, bytes: u64) {
         self.ended = true;
+        self.journal.outcomes.count(self.journal.call.capsule(), outcome);
         let facts = std::mem::take(&mut self.facts);
         self.write(&WIRE_RESPONSE, facts, outcome, bytes);
     }
 
     fn write(&self, op: &'static Op, facts: Vec<(&'static str, String)>, outcome: Outcome, bytes: u64) {
-        let Journal { services, call } = &self.journal;
+        let Journal { services, call, .. } = &self.journal;
         services.audit().record(AuditEvent {
             op,
             capsule: call.capsule().clone(),

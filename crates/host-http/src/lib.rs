@@ -49,10 +49,11 @@
 //!
 //! | concept | type | file |
 //! |---|---|---|
-//! | what all stores share | [`HttpClient`], [`HttpSettings`] | `client.rs`, `settings.rs`, `pool.rs`, `rate.rs`, `tls.rs` |
+//! | what all stores share | [`HttpClient`], [`HttpSettings`] | `client.rs`, `settings.rs`, `pool.rs`, `rate.rs`, `outcomes.rs`, `tls.rs` |
 //! | a request and its checks | [`Request`], [`Options`] | `request.rs`, `target.rs`, `fields.rs`, `integrity.rs` |
+//! | asking about a local address | [`Consent`] | `consent.rs` |
 //! | secrets in headers | [`Secrets`] | `secrets.rs` |
-//! | one hop, all hops | | `connect.rs`, `send.rs`, `trip.rs`, `redirect.rs` |
+//! | one hop, all hops | | `connect.rs`, `heads.rs`, `send.rs`, `trip.rs`, `redirect.rs` |
 //! | a response's body | [`HttpStream`] | `wire.rs`, `decode.rs`, `body.rs`, `stream.rs` |
 //! | a request's body | [`HttpUpload`] | `payload.rs`, `upload_body.rs` |
 //! | two records a hop | [`WIRE_REQUEST`], [`WIRE_RESPONSE`] | `journal.rs` |
@@ -66,15 +67,18 @@ pub mod v1_0;
 mod body;
 mod client;
 mod connect;
+mod consent;
 mod ctx;
 mod decode;
 mod fault;
 mod fields;
+mod heads;
 mod integrity;
 mod journal;
 mod op_table;
 mod ops;
 mod opted_in;
+mod outcomes;
 mod payload;
 mod pool;
 mod rate;
@@ -93,6 +97,7 @@ mod upload_body;
 mod wire;
 
 pub use client::{HttpClient, HttpClientBuilder};
+pub use consent::{Consent, Consenting, NoConsent, Wish};
 pub use ctx::{Http, HttpCtx, HttpCtxBuilder, HttpCtxView, HttpView};
 pub use error::{Error, Phase, arms};
 pub use op_table::{MAY_REQUEST, WIRE_REQUEST, WIRE_RESPONSE};

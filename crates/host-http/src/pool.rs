@@ -13,6 +13,7 @@ use parking_lot::Mutex;
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
+use crate::heads::Doubt;
 use crate::limits::{IDLE_PER_KEY, IDLE_TOTAL, MAX_AGE, MAX_IDLE, STREAMS_PER_CONNECTION};
 use crate::payload::Payload;
 
@@ -47,7 +48,7 @@ pub(crate) struct Lease {
 
 #[derive(Debug)]
 pub(crate) enum Line {
-    Http1 { sender: Option<http1::SendRequest<Payload>>, task: AbortHandle },
+    Http1 { sender: Option<http1::SendRequest<Payload>>, task: AbortHandle, doubt: Doubt },
     Http2 { sender: http2::SendRequest<Payload>, _share: Share },
 }
 
@@ -71,6 +72,7 @@ struct Idle {
     since: Instant,
     sender: http1::SendRequest<Payload>,
     task: AbortHandle,
+    doubt: Doubt,
 }
 
 #[derive(Debug)]
@@ -135,7 +137,7 @@ impl Pool {
         let at = slot.idle.iter().rposition(|c| asking.may_use(key, &c.origin))?;
         let c = slot.idle.remove(at);
         self.idle.fetch_sub(1, Ordering::Relaxed);
-        lease(c.origin, Line::Http1 { sender: Some(c.sender), task: c.task })
+        lease(c.origin, Line::Http1 { sender: Some(c.sender), task: c.task, doubt: c.doubt })
     }
 
     /// A turn to connect. Those who wait for it look into the pool again, since one HTTP/2
@@ -163,11 +165,12 @@ impl Pool {
         origin: Origin,
         sender: http1::SendRequest<Payload>,
         task: AbortHandle,
+        doubt: Doubt,
     ) -> Lease {
         if key.https {
             self.slots.lock().entry(key.clone()).or_default().speaks_http1 = true;
         }
-        let line = Line::Http1 { sender: Some(sender), task };
+        let line = Line::Http1 { sender: Some(sender), task, doubt };
         Lease { origin, line, key: key.clone(), pool: Arc::downgrade(self) }
     }
 
@@ -252,11 +255,12 @@ impl Pool {
 impl Lease {
     /// The response was read to its end: the connection may serve another request.
     pub(crate) fn release(mut self) {
-        if let Line::Http1 { sender, task } = &mut self.line
+        if let Line::Http1 { sender, task, doubt } = &mut self.line
+            && !doubt.is_there()
             && let (Some(sender), Some(pool)) = (sender.take(), self.pool.upgrade())
         {
-            let idle =
-                Idle { origin: self.origin.clone(), since: Instant::now(), sender, task: task.clone() };
+            let (origin, since) = (self.origin.clone(), Instant::now());
+            let idle = Idle { origin, since, sender, task: task.clone(), doubt: doubt.clone() };
             pool.put(self.key.clone(), idle);
         }
     }
@@ -274,7 +278,7 @@ impl Lease {
 impl Drop for Lease {
     fn drop(&mut self) {
         // What is unread would be read by nobody; the peer hears of it at once.
-        if let Line::Http1 { sender: Some(_), task } = &self.line {
+        if let Line::Http1 { sender: Some(_), task, .. } = &self.line {
             task.abort();
         }
     }

@@ -9,7 +9,7 @@ use hyper::http::uri::PathAndQuery;
 use hyper::{Method, Request, Response, Uri, Version};
 
 use crate::client::HttpClient;
-use crate::connect::{Caller, Connected};
+use crate::connect::{Beyond, Caller, Connected};
 use crate::payload::Payload;
 use crate::pool::{Lease, Line};
 use crate::settings::Plan;
@@ -49,7 +49,7 @@ impl HttpClient {
         payload: Payload,
         capsule: &CapsuleId,
         plan: &Plan,
-        opted_in_allowed: bool,
+        beyond: Beyond,
     ) -> Result<Arrived, Error> {
         let again = match &payload {
             Payload::Whole { rest, .. } if repeatable(&outgoing.method) => Some(rest.clone()),
@@ -65,7 +65,7 @@ impl HttpClient {
             (None, Some(bytes)) if pooled && failed.dead => Payload::whole(bytes),
             _ => return Err(failed.error),
         };
-        let caller = Caller { capsule, plan, opted_in_allowed };
+        let caller = Caller { capsule, plan, beyond };
         let fresh = self.connect(&caller, &outgoing.url, true).await?;
         send(fresh.lease, outgoing, payload, plan).await.map_err(|failed| failed.error)
     }

@@ -16,7 +16,7 @@ use zeroize::Zeroizing;
 
 use crate::Error;
 use crate::client::HttpClient;
-use crate::connect::{Caller, Connected};
+use crate::connect::{Beyond, Caller, Connected};
 use crate::fields::{Field, check_response};
 use crate::journal::{Exchange, Journal, Leaving};
 use crate::limits::{DRAIN_BYTES, DRAIN_TIME};
@@ -44,6 +44,8 @@ pub(crate) struct Trip {
     count: u32,
     /// No redirect came from another origin yet.
     at_home: bool,
+    /// Somebody let the first URL's address pass.
+    consented: bool,
 }
 
 /// The final response.
@@ -84,6 +86,7 @@ impl Trip {
             told,
             count: 0,
             at_home: true,
+            consented: false,
         };
         trip.sign_in()?;
         Ok(trip)
@@ -101,6 +104,17 @@ impl Trip {
         value.set_sensitive(true);
         self.fields.push((Field { name: AUTHORIZATION, value: text, secret: false }, value));
         Ok(())
+    }
+
+    /// The first URL's literal address may be dialled although the rules keep it out.
+    pub(crate) fn consented(mut self, consented: bool) -> Self {
+        self.consented = consented;
+        self
+    }
+
+    /// What the next hop may reach. Consent is to the origin it was given for.
+    pub(crate) fn beyond(&self) -> Beyond {
+        Beyond { opted_in: self.at_home, consented: self.consented && self.at_home }
     }
 
     fn capsule(&self) -> CapsuleId {
@@ -124,7 +138,7 @@ impl Trip {
     /// A connection for the next hop.
     pub(crate) async fn connect(&self) -> Result<Connected, Error> {
         let capsule = self.capsule();
-        let caller = Caller { capsule: &capsule, plan: &self.plan, opted_in_allowed: self.at_home };
+        let caller = Caller { capsule: &capsule, plan: &self.plan, beyond: self.beyond() };
         self.client.connect(&caller, &self.url, false).await
     }
 
@@ -161,7 +175,7 @@ impl Trip {
         let outgoing = self.outgoing()?;
         let payload = Payload::whole(self.body.clone());
         let capsule = self.capsule();
-        self.client.transmit(connected, &outgoing, payload, &capsule, &self.plan, self.at_home).await
+        self.client.transmit(connected, &outgoing, payload, &capsule, &self.plan, self.beyond()).await
     }
 
     /// Takes what a hop came to: the answer, an error, or another hop.
@@ -205,9 +219,11 @@ impl Trip {
             self.body = Bytes::new();
         }
         allow(entry, &self.url)?;
-        let airlock = self.client.airlock();
-        let literal = airlock.check_literal(&self.capsule(), self.url.host(), self.url.port());
-        literal.map_err(|refused| self.redirected(refused.into()))?;
+        if !self.beyond().consented {
+            let airlock = self.client.airlock();
+            let literal = airlock.check_literal(&self.capsule(), self.url.host(), self.url.port());
+            literal.map_err(|refused| self.redirected(refused.into()))?;
+        }
         entry.recordable()?;
         Ok(Turn::Again(Box::new(self)))
     }

@@ -82,6 +82,12 @@ impl Connections {
         })
     }
 
+    /// Who is proven to be at the other end of the open streams, once for each.
+    #[must_use]
+    pub fn peers(&self) -> Vec<Arc<PeerIdentity>> {
+        self.0.open.lock().values().filter_map(|(_, facts)| facts.identity.clone()).collect()
+    }
+
     /// Enforces the airlock's rules whenever they change, until the airlock is gone. A kernel runs one
     /// such task, so that removing an entry closes what it admitted.
     pub async fn follow(self, airlock: Weak<Airlock>) {

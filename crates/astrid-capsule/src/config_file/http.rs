@@ -30,6 +30,9 @@ pub(super) static ENTRIES: &[Entry] = &[
     http("max_streams_per_capsule", 1..=65_536, |config, n| {
         config.http.max_streams_per_capsule = usize::try_from(n).unwrap_or(usize::MAX);
     }),
+    http("max_concurrent_streams", 1..=65_536, |config, n| config.http_max_concurrent_streams = n),
+    http("requests_per_sec", 1..=1_000_000, |config, n| config.http_requests_per_sec = n),
+    word("http", "local_consent", &["refuse", "ask"], |config, n| config.http_asks_about_local = n == 1),
     word("http", "default_redirect", &["follow", "error"], |config, n| {
         config.http.default_redirect = if n == 0 { RedirectPolicy::Follow } else { RedirectPolicy::Error };
     }),

@@ -51,12 +51,12 @@ pub(super) fn extra_ca(into: &mut Vec<Vec<u8>>, item: &Item, file: &Path) -> Res
     Ok(())
 }
 
-struct Text<'a> {
-    text: &'a str,
-    span: Option<std::ops::Range<usize>>,
+pub(super) struct Text<'a> {
+    pub(super) text: &'a str,
+    pub(super) span: Option<std::ops::Range<usize>>,
 }
 
-fn strings<'a>(item: &'a Item, allowed: &'a str) -> impl Iterator<Item = Result<Text<'a>, Wrong>> {
+pub(super) fn strings<'a>(item: &'a Item, allowed: &'a str) -> impl Iterator<Item = Result<Text<'a>, Wrong>> {
     let refuse = move |what: &str, span| {
         let problem = format!("found {what}; allowed: a list of {allowed}");
         Err(Wrong { below: None, span, problem })

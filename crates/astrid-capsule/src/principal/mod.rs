@@ -4,6 +4,7 @@ mod api;
 mod contexts;
 mod dispatching;
 mod held;
+mod keyring;
 mod overlay;
 mod restrictions;
 mod serve;
@@ -18,6 +19,7 @@ use crate::{CapsuleError, Config, Home};
 pub(crate) use contexts::Contexts;
 pub(crate) use dispatching::{ByProfile, Queues};
 pub(crate) use held::Held;
+pub(crate) use keyring::{ProfileKeys, follow_keys};
 pub(crate) use overlay::FileOverlay;
 pub(crate) use restrictions::ProfileRestrictions;
 pub(crate) use serve::{Served, disabled};
@@ -31,6 +33,10 @@ pub(crate) fn open(
     let failed = |error| CapsuleError::host(format!("profiles in {}: {error}", home.etc().display()));
     let principals =
         Principals::open(home.root(), owner, quotas(config), config.fuel_per_invocation).map_err(failed)?;
+    principals.quota.operator_limits([
+        (&astrid_host_http::limits::STREAMS, config.http_max_concurrent_streams),
+        (&astrid_host_http::limits::REQUESTS, config.http_requests_per_sec),
+    ]);
     let largest = principals.largest_memory();
     Ok((principals, largest))
 }
@@ -56,5 +62,31 @@ fn quotas(config: &Config) -> Quotas {
         max_cpu_fuel_per_sec: config.fuel_per_second.max(1),
         max_in_flight_calls: u64::try_from(config.max_in_flight_calls.max(1)).unwrap_or(u64::MAX),
         ..Quotas::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use astrid_host_context::{CapsuleId, Quota, Subject};
+    use astrid_host_http::limits::{REQUESTS, STREAMS};
+
+    use super::*;
+
+    #[test]
+    fn the_operators_limits_of_http_are_those_of_every_principal() {
+        let dir = tempfile::tempdir().unwrap();
+        let home = Home::open(dir.path()).unwrap();
+        let (owner, alice) = (Principal::parse("default").unwrap(), Principal::parse("alice").unwrap());
+        let config = Config { http_max_concurrent_streams: 2, http_requests_per_sec: 7, ..Config::default() };
+        let (principals, _) = open(&home, &owner, &config).unwrap();
+        let capsule = CapsuleId::parse("c").unwrap();
+        for who in [&owner, &alice] {
+            let subject = Subject { principal: Some(who), capsule: &capsule };
+            assert_eq!(principals.quota.limit(&subject, &REQUESTS), 7);
+            let held: Vec<_> =
+                (0..2).map(|_| principals.quota.acquire(&subject, &STREAMS, 1).unwrap()).collect();
+            assert_eq!(principals.quota.acquire(&subject, &STREAMS, 1).unwrap_err().limit, 2);
+            drop(held);
+        }
     }
 }

@@ -6,9 +6,10 @@ use std::sync::Arc;
 use astrid_airlock::LocalEgress;
 use astrid_dispatch::{Access, Limits};
 use astrid_host_context::AuditSink;
+use astrid_host_http::Consent;
 use astrid_host_uplink::Links;
 
-use super::{Runtime, jobs};
+use super::{Runtime, follow, jobs};
 use crate::{CapsuleError, Config, Exempt};
 
 /// Builds a [`Runtime`].
@@ -27,6 +28,7 @@ pub struct RuntimeBuilder {
     pub(super) links: Option<Arc<dyn Links>>,
     pub(super) inbound_to_embedder: bool,
     pub(super) overlay: bool,
+    pub(super) consent: Option<Arc<dyn Consent>>,
 }
 
 impl RuntimeBuilder {
@@ -127,17 +129,35 @@ impl RuntimeBuilder {
         self
     }
 
+    /// Asks this about http requests to local addresses that no rule admits. Default: with
+    /// [`Config::http_asks_about_local`] whoever made the capsule send them, on `astrid.v1.approval`; else
+    /// nobody.
+    #[must_use]
+    pub fn consent(mut self, consent: Arc<dyn Consent>) -> Self {
+        self.consent = Some(consent);
+        self
+    }
+
     /// Opens home and store and starts the engine.
     ///
     /// # Errors
     /// The home cannot be written, its configuration is wrong, the store is locked by another process or
     /// damaged, or the owner's name is not valid.
     pub async fn build(self) -> Result<Runtime, CapsuleError> {
+        let followed = self.config.is_none().then(|| self.local_egress.clone());
         let started = tokio::task::spawn_blocking(move || self.start()).await;
         let inner = Arc::new(started.map_err(CapsuleError::host)??);
         jobs::serve(&inner)?;
         tokio::spawn(crate::principal::sweep(Arc::downgrade(&inner.principals)));
         inner.net.follow_rules();
+        tokio::spawn(crate::principal::follow_keys(
+            Arc::downgrade(&inner.principals),
+            inner.net.connections.clone(),
+        ));
+        if let Some(always) = followed {
+            let follower = follow::Follower::new(&inner.home, &inner.net.airlock, always);
+            inner.tasks.lock().push(tokio::spawn(follower.run()).abort_handle());
+        }
         Ok(Runtime(inner))
     }
 }

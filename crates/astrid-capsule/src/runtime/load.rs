@@ -200,7 +200,8 @@ async fn engine(
 
     let started = Instant::now();
     let tokens = Tokens::new(Cancellation::new(), runtime.principals.revocations.clone());
-    let (domains, Ends { ready, inbound }) = DomainKit::new(runtime, manifest, gate, &tokens)?;
+    let workers = workers(manifest, runtime.config.pool_size());
+    let (domains, Ends { ready, inbound }) = DomainKit::new(runtime, manifest, gate, &tokens, workers)?;
     let publisher = (!runtime.inbound_to_embedder)
         .then(|| Publisher { bus: runtime.bus.clone(), services: runtime.services.clone() });
     let idle = CallContext::builder(identity.id.clone())
@@ -224,7 +225,7 @@ async fn engine(
         mode: mode(manifest),
         is_uplink: manifest.capabilities.uplink,
         run: RunSettings {
-            workers: workers(manifest, runtime.config.pool_size()),
+            workers,
             has_handlers: !manifest.bindings.is_empty(),
             exempt: runtime.exempt.clone(),
         },

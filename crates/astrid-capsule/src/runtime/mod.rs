@@ -5,12 +5,14 @@ mod boot;
 mod builder;
 mod control;
 mod events;
+mod follow;
 mod health;
 mod job_store;
 mod jobs;
 mod load;
 mod mounts;
 mod network;
+mod network_figures;
 mod overlay;
 pub(crate) mod registry;
 mod report;
@@ -32,7 +34,7 @@ use astrid_event_bus::{
 };
 use astrid_host_context::{Attribution, HostServices, Principal, Provenance};
 use astrid_host_fs::Mounts;
-use astrid_host_http::HttpClient;
+use astrid_host_http::{Consent, HttpClient};
 use astrid_host_ipc::ReservedTopics;
 use astrid_host_net::Connections;
 use astrid_host_sys::{LogRouter, SecretStore};
@@ -54,6 +56,7 @@ use crate::wasm::{HostState, MemoryStats};
 use crate::{CapsuleError, Config, Exempt, Home};
 pub use builder::RuntimeBuilder;
 use health::Health;
+pub use network_figures::NetworkFigures;
 use registry::Registry;
 pub use report::{BootError, BootFailure, BootReport, Booted};
 pub use schema::Schema;
@@ -92,6 +95,7 @@ pub(crate) struct Inner {
     pub(crate) logs: LogRouter,
     pub(crate) secrets: Arc<dyn SecretStore>,
     pub(crate) http: Arc<HttpClient>,
+    pub(crate) consent: Arc<dyn Consent>,
     pub(crate) registry: Arc<Registry>,
     pub(crate) net: Network,
     pub(crate) links: Arc<dyn Links>,

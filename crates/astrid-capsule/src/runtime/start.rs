@@ -26,7 +26,7 @@ use crate::cache::CompileCache;
 use crate::engine::WasmHost;
 use crate::inbound::{self, LiveLinks};
 use crate::net::Network;
-use crate::principal::{ByProfile, Held, ProfileRestrictions, Queues};
+use crate::principal::{ByProfile, Held, ProfileKeys, ProfileRestrictions, Queues};
 use crate::{CapsuleError, Config, Home, Kernel};
 
 /// The principal that owns what this host runs unless the embedder names another (principals chapter §1).
@@ -52,6 +52,7 @@ impl RuntimeBuilder {
             links,
             inbound_to_embedder,
             overlay,
+            consent,
         } = self;
         let owner = owner.as_deref().unwrap_or(DEFAULT_OWNER);
         let owner = Principal::parse(owner).map_err(CapsuleError::host)?;
@@ -103,7 +104,9 @@ impl RuntimeBuilder {
         let store = Arc::new(store);
         let airlock = network::airlock(&config);
         let directories = Arc::new(mounts::of(opened, overlays.as_deref(), &principals));
-        let net = Network::start(&home, airlock.clone())?;
+        let keys = Arc::new(ProfileKeys(principals.clone()));
+        let net = Network::start(&home, airlock.clone(), keys, config.uplink_control.clone())?;
+        network::warn_of_workspace(&workspace);
         let held = Arc::new(Held { connections: net.connections.clone(), directories: directories.clone() });
         principals.revocations.watch(&held);
         let actions =
@@ -118,7 +121,7 @@ impl RuntimeBuilder {
             tasks: Mutex::default(),
             _queues: queues,
             _held: held,
-            bus,
+            bus: bus.clone(),
             // Each capsule replaces the gate by its own; what reaches no capsule is denied.
             services: HostServices::new(Arc::new(DenyAll), principals.quota.clone(), audit),
             principals: principals.clone(),
@@ -130,6 +133,7 @@ impl RuntimeBuilder {
             store,
             secrets: Arc::new(FileSecrets::new(home.state().join("secrets"))),
             http: network::http_client(&airlock, &config)?,
+            consent: consent.unwrap_or_else(|| network::consent(&config, &bus, &net)),
             net,
             links,
             sessions,

@@ -3,6 +3,7 @@
 mod build;
 mod check;
 mod inspect;
+mod net;
 mod new;
 mod overlay;
 mod place;
@@ -38,6 +39,7 @@ pub(crate) enum Command {
     Run(Box<run::Args>),
     Overlay(overlay::Args),
     Ps(ps::Args),
+    Net(net::Args),
     Publish(publish::Args),
     Tail(tail::Args),
     Trust(trust::Args),
@@ -54,6 +56,7 @@ impl Command {
             Self::Run(args) => return run::run(&args),
             Self::Overlay(args) => overlay::run(&args),
             Self::Ps(args) => ps::run(&args),
+            Self::Net(args) => net::run(&args),
             Self::Publish(args) => publish::run(&args),
             Self::Tail(args) => return tail::run(&args),
             Self::Trust(args) => trust::run(&args),

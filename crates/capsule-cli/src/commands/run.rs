@@ -57,7 +57,7 @@ pub(crate) struct Args {
     /// End with code 3 when the messages have not come within this time
     #[arg(long, value_name = "SECS", default_value = "30", value_parser = run::seconds)]
     pub(crate) timeout: std::time::Duration,
-    /// Answer `capsule ps`, `publish` and `tail` on a socket [default: run/capsule.sock in the home]
+    /// Answer `capsule ps`, `net`, `publish` and `tail` on a socket [default: run/capsule.sock in the home]
     #[arg(long, value_name = "PATH", num_args = 0..=1, require_equals = true)]
     pub(crate) listen: Option<Option<PathBuf>>,
     /// Print messages and results as JSON lines

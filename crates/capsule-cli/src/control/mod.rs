@@ -1,10 +1,11 @@
-//! What a running `capsule run --listen` offers to `capsule ps`, `publish` and `tail`.
+//! What a running `capsule run --listen` offers to `capsule ps`, `net`, `publish` and `tail`.
 //!
 //! A Unix socket, for the user who started it alone: its file has mode 0600 and the kernel is asked who the peer is.
 //! Frames are a length, 32 bits big-endian, and that many bytes of JSON, as on the sockets of `astrid:net`.
 
 mod client;
 mod endpoint;
+mod figures;
 mod frame;
 mod protocol;
 mod server;

@@ -9,6 +9,8 @@ use serde_json::Value;
 pub(crate) enum Request {
     /// Which capsules are loaded; answered by [`Reply::Capsules`].
     Ps {},
+    /// What the capsules' network came to; answered by [`Reply::Network`].
+    Net {},
     /// Publishes one message; answered by [`Reply::Published`].
     Publish {
         topic: String,
@@ -28,6 +30,10 @@ pub(crate) enum Request {
 pub(crate) enum Reply {
     Capsules {
         capsules: Vec<Row>,
+    },
+    Network {
+        /// Counts, in objects by what they are of.
+        figures: Value,
     },
     Published {
         /// Subscriptions and handlers it went to.

@@ -8,6 +8,7 @@ use astrid_event_bus::{AccessPattern, Charset, Missed};
 use futures_util::StreamExt;
 use tokio::net::UnixStream;
 
+use super::figures;
 use super::frame::{Frames, frames, receive, send};
 use super::protocol::{Reply, Request, Row};
 use crate::run::message;
@@ -39,6 +40,7 @@ impl Session {
         while let Some(request) = receive(&mut self.frames).await? {
             let reply = match request {
                 Request::Ps {} => Reply::Capsules { capsules: self.capsules() },
+                Request::Net {} => Reply::Network { figures: figures::json(&self.runtime.network_figures()) },
                 Request::Publish { topic, payload, principal } => {
                     self.publish(&topic, &payload, principal.as_deref()).await
                 }

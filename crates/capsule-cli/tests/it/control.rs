@@ -78,6 +78,18 @@ fn ps_lists_each_capsule_with_version_state_handlers_and_source() {
 }
 
 #[test]
+fn net_counts_streams_refusals_and_requests() {
+    let running = Running::start(&["--listen"]);
+    let line = running.ask(&["net", "--json"]).good();
+    let figures: serde_json::Value = serde_json::from_str(&line).unwrap();
+    let members: Vec<_> = figures.as_object().unwrap().keys().map(String::as_str).collect();
+    assert_eq!(members, ["airlock_rejections", "handshake_failures", "requests", "streams"]);
+    assert_eq!(figures["streams"]["open"], 0);
+    let text = running.ask(&["net"]).good();
+    assert!(text.lines().any(|line| line == "streams.accepted 0"), "{text}");
+}
+
+#[test]
 fn what_is_published_reaches_the_handler_and_its_answer_the_tail() {
     let running = Running::start(&["--listen", "--principal", "alice"]);
     let mut tail = capsule(

@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use astrid_host_context::{Cancellation, Entry, HostServices, Scope};
+use astrid_host_context::{Cancellation, Entry, Failure, HostServices, Scope};
 use hyper::header::CONTENT_LENGTH;
 use hyper::{HeaderMap, Method, StatusCode};
 use tokio::time::Instant;
 
 use crate::Error;
 use crate::body::{Body, Bounds, Parts, Share, Source, Tail};
+use crate::consent::check_literal;
 use crate::ctx::{HttpCtx, HttpCtxView};
 use crate::decode::{Decoded, codings};
 use crate::error::Phase;
@@ -65,6 +66,18 @@ impl Desk {
         options: &Options,
         mode: Mode,
     ) -> Result<Started, Error> {
+        let started = self.check(entry, request, options, mode).await;
+        let outcomes = self.ctx.client.outcomes();
+        started.inspect_err(|error| outcomes.count(entry.call().capsule(), error.outcome()))
+    }
+
+    async fn check(
+        &self,
+        entry: &Entry,
+        request: Request,
+        options: &Options,
+        mode: Mode,
+    ) -> Result<Started, Error> {
         let client = &self.ctx.client;
         let checked = Checked::parse(request, options)?;
         let plan = client.settings().plan(options, mode);
@@ -80,16 +93,21 @@ impl Desk {
             Mode::Buffered => None,
             Mode::Streamed => Some(self.share(entry)?),
         };
-        client.airlock().check_literal(call.capsule(), checked.url.host(), checked.url.port())?;
+        let (host, port) = (checked.url.host(), checked.url.port());
+        let consented = check_literal(client.airlock(), &*self.ctx.consent, entry, host, port).await?;
         entry.recordable()?;
         if plan.is_over_at_once() {
             return Err(Error::Timeout(Phase::Total));
         }
         let began = Instant::now();
         let until = plan.total.map(|total| began + total);
-        let journal = Journal { services: self.services.clone(), call: call.clone() };
+        let journal = Journal {
+            services: self.services.clone(),
+            call: call.clone(),
+            outcomes: client.outcomes().clone(),
+        };
         let what = (checked.method, checked.url, checked.body.into());
-        let trip = Trip::new(client.clone(), journal, plan.clone(), what, filled)?;
+        let trip = Trip::new(client.clone(), journal, plan.clone(), what, filled)?.consented(consented);
         let (integrity, declared_length) = (checked.integrity, checked.declared_length);
         Ok(Started { trip, plan, integrity, share, declared_length, began, until })
     }

@@ -197,11 +197,12 @@ async fn begin(started: Started, owner: Cancellation) -> Result<HttpUpload, Erro
     let payload = Payload::Upload(UploadBody(upload.clone()));
     let (client, capsule) = (trip.client.clone(), trip.journal.call.capsule().clone());
     let (limits, ended, token) = (plan.clone(), upload.clone(), owner.clone());
+    let beyond = trip.beyond();
     let sending = tokio::spawn(async move {
         let arrived = tokio::select! {
             biased;
             () = token.fired() => Err(Error::Closed),
-            arrived = client.transmit(connected, &outgoing, payload, &capsule, &limits, true) => arrived,
+            arrived = client.transmit(connected, &outgoing, payload, &capsule, &limits, beyond) => arrived,
         };
         match &arrived {
             Ok(_) => ended.answered(),

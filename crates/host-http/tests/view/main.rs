@@ -3,7 +3,9 @@
 
 mod bodies;
 mod common;
+mod consent;
 mod faults;
+mod hostile;
 mod redirects;
 mod requests;
 mod safety;

@@ -149,6 +149,40 @@ async fn each_phase_has_its_own_limit() {
     }
 }
 
+// http case 12
+#[tokio::test]
+async fn a_black_hole_costs_the_connect_limit_and_no_more() {
+    let dns = astrid_airlock::Scripted::new().silent("hole.test");
+    let mut store = World::with(open_rules(), dns, Default::default(), None).alice();
+    let timeouts = Timeouts { connect_ms: Some(200), ..Timeouts::default() };
+    let options = Options { timeouts, ..Options::default() };
+    let before = std::time::Instant::now();
+    let error = store.http().request(get("http://hole.test/"), &options).await.unwrap_err();
+    assert!(matches!(error, Error::Timeout(_)), "{error:?}");
+    assert!(before.elapsed() >= std::time::Duration::from_millis(195), "{:?}", before.elapsed());
+}
+
+#[tokio::test]
+async fn what_requests_came_to_is_counted_by_capsule() {
+    let server = Server::start(|_| answer(200, &[], b"x")).await;
+    let world = World::new();
+    let mut store = world.alice();
+    for _ in 0..3 {
+        store.http().request(get(server.url("/")), &plain()).await.unwrap();
+    }
+    let _ = store.http().request(get("http://10.0.0.1/"), &plain()).await;
+    let mut other = world.store(astrid_host_testkit::FakeHost::builder().capsule("other"));
+    let _ = other.http().request(get(server.url("/")), &plain()).await;
+    let figures = world.client.figures();
+    let figures: Vec<_> =
+        figures.iter().map(|(capsule, what, count)| (capsule.as_str(), *what, *count)).collect();
+    assert_eq!(
+        figures,
+        [("fake", "airlock-rejected", 1), ("fake", "ok", 3), ("other", "airlock-rejected", 1)]
+    );
+    assert_eq!(world.airlock.rejections(), [("loopback", 1), ("private", 1)]);
+}
+
 // http case 43
 #[tokio::test]
 async fn credentials_of_the_url_become_basic_and_show_nowhere_else() {

@@ -273,6 +273,96 @@ async fn trailers_are_there_once_the_end_was_seen() {
     assert_eq!(server.requests()[0].one("te").unwrap(), "trailers");
 }
 
+// http case 35
+#[tokio::test]
+async fn trailers_of_http2_are_there_also_when_the_end_was_seen_through_the_stream() {
+    let identity = tls::identity("localhost", false);
+    let dns = astrid_airlock::Scripted::new().answer("localhost", ["127.0.0.1".parse().unwrap()]);
+    let world = World::with(open_rules(), dns, Default::default(), Some(&identity.pem));
+    let server = tls::serve(identity, true).await;
+    let mut store = world.alice();
+    let url = format!("https://localhost:{}/trailers", server.port);
+    let stream = store.http().stream_start(get(url), &plain()).await.unwrap();
+    let input = store.http().body_stream(&stream).unwrap();
+    // Not one byte more, or the same call would come to the end.
+    assert_eq!(store.io().blocking_read(&input, 8).await.unwrap(), &b"HTTP/2.0"[..]);
+    assert!(matches!(store.http().trailers(&stream), Err(Error::Protocol("body not finished"))));
+    assert!(matches!(store.io().blocking_read(&input, 99).await, Err(astrid_host_io::Error::Closed)));
+    let trailers = store.http().trailers(&stream).unwrap();
+    assert_eq!(trailers, Some(vec![("grpc-status".to_owned(), "0".to_owned())]));
+}
+
+// http case 32
+#[tokio::test]
+async fn unloading_ends_a_read_and_a_finish_that_wait_and_their_connections() {
+    let mut server = Manual::start().await;
+    let url = server.url("/");
+    let mut store = World::new().alice();
+    let (stream, mut reading) = tokio::join!(
+        async { store.http().stream_start(get(&url), &plain()).await.unwrap() },
+        server.say(HEAD)
+    );
+    let upload = store.http().upload_start(post(&url, b""), &plain()).await.unwrap();
+    let mut finishing = server.accept().await;
+    let token = store.fake.capsule_cancellation();
+    let unload = async {
+        // Both wait by then: the request's head is here, and so is its last chunk.
+        let mut said = Vec::new();
+        while !said.ends_with(b"0\r\n\r\n") {
+            said.push(tokio::io::AsyncReadExt::read_u8(&mut finishing).await.unwrap());
+        }
+        token.cancel();
+    };
+    let mut view = store.http();
+    let (finished, ()) = tokio::join!(view.finish(&upload), unload);
+    assert_eq!(format!("{:?}", astrid_host_http::arms::V1_1::from(finished.unwrap_err())), "Closed");
+    let read = store.http().read_chunk(&stream).await.unwrap_err();
+    assert_eq!(format!("{:?}", astrid_host_http::arms::V1_1::from(read)), "Closed");
+    store.http().drop_stream(stream).unwrap();
+    assert!(gone(&mut finishing).await && gone(&mut reading).await);
+}
+
+// http case 28
+#[tokio::test]
+async fn the_time_between_bytes_runs_only_while_the_guest_waits() {
+    let mut server = Manual::start().await;
+    let mut store = World::new().alice();
+    let url = server.url("/");
+    let options = timeouts(Some(100), None);
+    let (stream, mut peer) = tokio::join!(
+        async { store.http().stream_start(get(url), &options).await.unwrap() },
+        server.say(HEAD)
+    );
+    for piece in [&b"1\r\na\r\n"[..], b"1\r\nb\r\n"] {
+        peer.write_all(piece).await.unwrap();
+        // The guest does something else for longer than the limit, with data waiting.
+        tokio::time::sleep(std::time::Duration::from_millis(250)).await;
+        assert_eq!(store.http().read_chunk(&stream).await.unwrap().len(), 1);
+    }
+}
+
+// http case 33
+#[tokio::test]
+async fn a_pollable_is_ready_for_a_reset_and_polled_beside_others_tells_which() {
+    let mut server = Manual::start().await;
+    let mut store = World::new().alice();
+    let url = server.url("/");
+    let mut open = async |store: &mut Store| {
+        tokio::join!(
+            async { store.http().stream_start(get(&url), &plain()).await.unwrap() },
+            server.say(HEAD)
+        )
+    };
+    let (idle, _idle_peer) = open(&mut store).await;
+    let (stream, peer) = open(&mut store).await;
+    let pollables =
+        [store.http().subscribe_readable(&idle).unwrap(), store.http().subscribe_readable(&stream).unwrap()];
+    drop(peer);
+    assert_eq!(store.io().poll(&pollables).await.unwrap(), [1]);
+    assert!(matches!(store.http().read_chunk(&stream).await, Err(Error::Connection(_))));
+    assert!(store.io().ready(&pollables[1]).unwrap(), "closed counts as ready");
+}
+
 // http case 49
 #[tokio::test]
 async fn a_stream_stays_its_openers_and_ends_with_them() {

@@ -162,6 +162,16 @@ async fn errors_of_the_start_are_typed_and_redirects_need_no_body() {
     assert_eq!(store.http().read_chunk(&stream).await.unwrap(), "GET");
 }
 
+// http case 40
+#[tokio::test]
+async fn a_certificate_nobody_signed_fails_the_start_of_an_upload() {
+    let identity = tls::identity("localhost", false);
+    let server = tls::serve(identity, false).await;
+    let url = format!("https://localhost:{}/", server.port);
+    let error = World::new().alice().http().upload_start(post(url, b""), &plain()).await.unwrap_err();
+    assert!(matches!(error, Error::Tls(_)), "{error:?}");
+}
+
 // http case 41
 #[tokio::test]
 async fn nothing_written_is_an_empty_body() {

@@ -161,6 +161,48 @@ async fn an_entry_taken_back_closes_the_stream_and_refuses_the_next() {
     watch.abort();
 }
 
+#[tokio::test]
+async fn a_peer_that_refused_is_spared_for_a_second_and_others_are_not() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    drop(listener);
+    let mut store = store();
+    let refused = |error: Error| assert_eq!(error.outcome(), Outcome::Failed("connection-refused"));
+    refused(store.net().connect_tcp("127.0.0.1", address.port()).await.unwrap_err());
+    // Somebody listens now, and would see a packet.
+    let listener = std::net::TcpListener::bind(address).unwrap();
+    listener.set_nonblocking(true).unwrap();
+    refused(store.net().connect_tcp("127.0.0.1", address.port()).await.unwrap_err());
+    assert_eq!(listener.accept().unwrap_err().kind(), std::io::ErrorKind::WouldBlock);
+    // Another capsule never heard of it.
+    store_with(FakeHost::builder(), |net| net).net().connect_tcp("127.0.0.1", address.port()).await.unwrap();
+    listener.accept().unwrap();
+    tokio::time::pause();
+    tokio::time::advance(Duration::from_millis(1001)).await;
+    tokio::time::resume();
+    store.net().connect_tcp("127.0.0.1", address.port()).await.unwrap();
+}
+
+#[tokio::test]
+async fn streams_and_what_the_airlock_refused_are_counted() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let (mut store, airlock, open) = behind(Scripted::new(), &[&format!("127.0.0.1:{port}")]);
+    let stream = store.net().connect_tcp("127.0.0.1", port).await.unwrap();
+    let (mut peer, _) = listener.accept().await.unwrap();
+    store.net().write_bytes(&stream, b"four").await.unwrap();
+    send(&mut peer, b"seventy").await;
+    assert_eq!(store.net().read_bytes(&stream, 99).await.unwrap().len(), 7);
+    let while_open = open.figures();
+    assert_eq!((while_open.open, while_open.connected, while_open.accepted), (1, 1, 0));
+    assert_eq!((while_open.received, while_open.sent), (7, 4));
+    store.drop_stream(stream);
+    assert_eq!(open.figures(), astrid_host_net::StreamFigures { open: 0, ..while_open });
+    assert!(store.net().connect_tcp("10.0.0.1", 80).await.is_err());
+    assert!(store.net().connect_tcp("169.254.169.254", 80).await.is_err());
+    assert_eq!(airlock.rejections(), [("metadata", 1), ("private", 1)]);
+}
+
 // net case 11
 #[tokio::test]
 async fn a_closed_port_refuses() {

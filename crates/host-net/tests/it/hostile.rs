@@ -20,6 +20,11 @@ fn runner(cases: u32) -> TestRunner {
     TestRunner::new(Config { cases, failure_persistence: None, ..Config::default() })
 }
 
+/// The chapter's million of inputs where long tests were asked for.
+fn inputs(short: u32) -> u32 {
+    if std::env::var_os("ASTRID_LONG_TESTS").is_some() { 1_000_000 / (20_000 / short) } else { short }
+}
+
 /// Runs one handshake against bytes; whether it was passed.
 async fn passes(auth: &SessionAuth, bytes: &[u8]) -> bool {
     let (mut client, mut host) = tokio::io::duplex(64 * 1024);
@@ -61,14 +66,14 @@ fn only_this_starts_token_ever_passes_a_handshake() {
     let dir = tempfile::tempdir().unwrap();
     let (auth, token) = auth(dir.path());
     let runtime = runtime();
-    runner(20_000)
+    runner(inputs(20_000))
         .run(&vec(any::<u8>(), 0..200), |noise| {
             prop_assert!(!runtime.block_on(passes(&auth, &noise)));
             prop_assert!(!runtime.block_on(passes(&auth, &framed(&noise))));
             Ok(())
         })
         .unwrap();
-    runner(20_000)
+    runner(inputs(20_000))
         .run(&(nearly(token.clone()), vec(any::<u8>(), 0..40)), |(request, after)| {
             // Passing takes the token, the version, and no claim: whoever claims must sign.
             let honest = request["token"] == *token
@@ -91,7 +96,7 @@ fn a_claim_is_proven_by_the_right_signature_alone() {
     let hello = json!({"token": token, "protocol_version": 1, "claimed_principal": "alice"}).to_string();
     // A byte to spoil in the signature's text, or none.
     let spoil = prop_oneof![1 => Just(None), 4 => (0..128_usize, 1..=255_u8).prop_map(Some)];
-    runner(2_000)
+    runner(inputs(2_000))
         .run(&spoil, |spoil| {
             let passed = runtime.block_on(async {
                 let (mut client, mut host) = tokio::io::duplex(64 * 1024);
@@ -131,7 +136,7 @@ fn random_frames_come_whole_or_end_the_stream_and_never_more_than_was_sent() {
     let store = tokio::sync::Mutex::new(runtime.block_on(async { store() }));
     let sent = (vec(vec(any::<u8>(), 0..50), 0..5), vec(any::<u8>(), 0..40))
         .prop_map(|(frames, noise)| frames.iter().flat_map(|payload| frame(payload)).chain(noise).collect());
-    runner(300)
+    runner(inputs(300))
         .run(&sent, |sent: Vec<u8>| {
             let ended: Result<(), TestCaseError> = runtime.block_on(async {
                 let mut store = store.lock().await;

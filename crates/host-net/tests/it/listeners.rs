@@ -1,6 +1,9 @@
 //! TCP listeners.
 
+use std::future::poll_fn;
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use crate::common::*;
@@ -81,6 +84,75 @@ async fn stores_of_one_capsule_share_a_listener_as_far_as_the_manifest_lets_them
     let (one, two, _clients) = tokio::join!(one.accept_tcp(&a), two.accept_tcp(&b), clients);
     one.unwrap();
     two.unwrap();
+}
+
+// net case 28
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn four_workers_serve_four_clients_side_by_side_over_one_socket_and_one_share() {
+    let free = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = free.local_addr().unwrap();
+    drop(free);
+    let first = store_with(FakeHost::builder(), |net| net.bind_workers(4));
+    let (net, start) = (first.net.clone(), Arc::new(tokio::sync::Barrier::new(5)));
+    let serve = |start: Arc<tokio::sync::Barrier>, net| async move {
+        let mut store = Store { host: FakeHost::builder().build(), net, io: Default::default() };
+        // All at once: whoever is second has to find what the first one bound, even while others wait on it.
+        start.wait().await;
+        let listener = store.net().bind_tcp("127.0.0.1", address.port()).await.unwrap();
+        let share = listeners_held(&store);
+        start.wait().await;
+        let stream = store.net().accept_tcp(&listener).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        store.net().write_bytes(&stream, b"served").await.unwrap();
+        share
+    };
+    let workers: Vec<_> = (0..4).map(|_| tokio::spawn(serve(start.clone(), net.clone()))).collect();
+    start.wait().await;
+    start.wait().await;
+    let before = std::time::Instant::now();
+    let client = || async move {
+        let mut client = TcpStream::connect(address).await.unwrap();
+        let mut said = [0; 6];
+        client.read_exact(&mut said).await.unwrap();
+        assert_eq!(&said, b"served");
+    };
+    tokio::join!(client(), client(), client(), client());
+    // One after the other they would take two seconds.
+    assert!(before.elapsed() < Duration::from_secs(1), "{:?}", before.elapsed());
+    let mut shares = 0;
+    for worker in workers {
+        shares += worker.await.unwrap();
+    }
+    assert_eq!(shares, 1, "one of them pays for the socket");
+}
+
+fn listeners_held(store: &Store) -> u64 {
+    let call = store.host.call();
+    let subject = Subject { principal: call.principal(), capsule: call.capsule() };
+    store.host.recorder().held(&subject, &limits::TCP_LISTENERS)
+}
+
+// net case 28
+#[tokio::test]
+async fn a_worker_that_waits_for_clients_is_no_further_handle() {
+    let free = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = free.local_addr().unwrap().port();
+    drop(free);
+    let mut first = store_with(FakeHost::builder(), |net| net.bind_workers(2));
+    let mut second =
+        Store { host: FakeHost::builder().build(), net: first.net.clone(), io: Default::default() };
+    let listener = first.net().bind_tcp("127.0.0.1", port).await.unwrap();
+    let ready = first.net().subscribe_tcp(&listener).unwrap();
+    let mut net = first.net();
+    let mut waiting = Box::pin(net.accept_tcp(&listener));
+    assert!(poll_fn(|cx| Poll::Ready(waiting.as_mut().poll(cx).is_pending())).await);
+    let again = second.net().bind_tcp("127.0.0.1", port).await.unwrap();
+    drop(waiting);
+    assert!(!first.io().ready(&ready).unwrap());
+    // Handles that are gone make room.
+    second.net().drop_handle(again).unwrap();
+    second.net().bind_tcp("127.0.0.1", port).await.unwrap();
+    assert!(second.net().bind_tcp("127.0.0.1", port).await.is_err());
 }
 
 // net case 29

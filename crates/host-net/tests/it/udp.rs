@@ -101,17 +101,20 @@ async fn a_peer_needs_entry_and_airlock_unless_it_wrote_to_us() {
     assert_eq!(error.outcome(), Outcome::Denied("policy"));
 }
 
-/// An address of this machine that is not loopback, if it has one.
+/// An IPv4 address of this machine that is not loopback, of whatever interface, if it has one.
 fn own_address() -> Option<std::net::IpAddr> {
-    let probe = Plain::bind("0.0.0.0:0").ok()?;
-    probe.connect("192.0.2.1:9").ok()?;
-    Some(probe.local_addr().ok()?.ip()).filter(|ip| !ip.is_loopback() && !ip.is_unspecified())
+    let found = if_addrs::get_if_addrs().unwrap();
+    let mut usable = found.iter().map(if_addrs::Interface::ip).filter(|ip| ip.is_ipv4() && !ip.is_loopback());
+    usable.find(|ip| Plain::bind((*ip, 0)).is_ok())
 }
 
 // net case 46
 #[tokio::test]
 async fn a_loopback_socket_reaches_out_through_another_that_only_hears_whom_it_wrote_to() {
-    let Some(own) = own_address() else { return };
+    let Some(own) = own_address() else {
+        eprintln!("NOT TESTED: this machine has no IPv4 address but loopback (net case 46)");
+        return;
+    };
     let mut rules = loopback();
     rules.allow(&capsule(), &format!("{own}:*")).unwrap();
     let mut store =

@@ -111,6 +111,28 @@ async fn wrong_tokens_get_identical_answers_and_an_old_version_is_named_first() 
     assert!(reason.contains('2') && reason.contains('1'), "{reason}");
 }
 
+#[tokio::test]
+async fn who_is_turned_away_is_counted_by_reason() {
+    let dir = tempfile::tempdir().unwrap();
+    let (auth, token) = client::auth(dir.path());
+    let shake = async |said: &[u8]| {
+        let (mut client, mut host) = tokio::io::duplex(4096);
+        client.write_all(&frame(said)).await.unwrap();
+        client.shutdown().await.unwrap();
+        auth.handshake(&mut host).await.map(|_| ())
+    };
+    assert!(shake(b"no json").await.is_err());
+    assert!(shake(json!({"token": "x", "protocol_version": 2}).to_string().as_bytes()).await.is_err());
+    for _ in 0..2 {
+        assert!(shake(json!({"token": "x", "protocol_version": 1}).to_string().as_bytes()).await.is_err());
+    }
+    let claim =
+        |name: &str| json!({"token": token, "protocol_version": 1, "claimed_principal": name}).to_string();
+    assert!(shake(claim("../x").as_bytes()).await.is_err());
+    shake(json!({"token": token, "protocol_version": 1}).to_string().as_bytes()).await.unwrap();
+    assert_eq!(auth.failures(), [("broken-off", 1), ("name", 1), ("token", 2), ("version", 1)]);
+}
+
 // net case 34
 #[tokio::test]
 async fn a_claim_that_is_not_proven_is_never_accepted() {

@@ -39,10 +39,21 @@ pub struct Profile {
     pub capsule_egress: BTreeMap<CapsuleId, Vec<String>>,
     /// Commands it may run, as `[capabilities].host_process` spells them; `None` when not set.
     pub commands: Option<Vec<String>>,
+    /// How it may prove itself.
+    pub auth: Auth,
     /// How much it may use.
     pub quotas: Quotas,
     /// What groups, grants and revokes come to.
     pub capabilities: Capabilities,
+}
+
+/// `[auth]`: how the connections of a principal prove whose they are.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Auth {
+    /// `methods`, of which this host knows `keypair`.
+    pub methods: Vec<String>,
+    /// `public_keys`, each `ed25519:` and 64 hex digits; what is no key proves nothing.
+    pub public_keys: Vec<String>,
 }
 
 /// What a profile adds to the manifest's rule (security-gate chapter §8).
@@ -68,6 +79,7 @@ impl Profile {
             egress: None,
             capsule_egress: BTreeMap::new(),
             commands: None,
+            auth: Auth::default(),
             quotas,
             capabilities: Capabilities::default(),
         }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use astrid_host_context::CapsuleId;
 
-use super::{Profile, Quotas};
+use super::{Auth, Profile, Quotas};
 use crate::capability::{Capabilities, CapabilityPattern};
 use crate::groups::group_name;
 use crate::problem::Problem;
@@ -21,8 +21,8 @@ pub(super) fn profile(text: &str, defaults: Quotas) -> Result<Profile, Problem> 
     let grants = file.list("grants", pattern)?.unwrap_or_default();
     let revokes = file.list("revokes", pattern)?.unwrap_or_default();
     let capsules = file.list("capsules", capsule)?.unwrap_or_default();
-    // These two belong to the daemon, which checks them where it uses them.
-    file.section("auth")?;
+    let auth = auth(file.section("auth")?)?;
+    // It belongs to the daemon, which checks it where it uses it.
     file.section("approvals")?;
     let mut network = file.section("network")?;
     let egress = network.list("egress", rule)?;
@@ -43,9 +43,18 @@ pub(super) fn profile(text: &str, defaults: Quotas) -> Result<Profile, Problem> 
         egress,
         capsule_egress,
         commands,
+        auth,
         quotas,
         capabilities: Capabilities::default(),
     })
+}
+
+/// Of `[auth]` only what a handshake asks for is read; the rest of it is the daemon's.
+fn auth(mut section: Section) -> Result<Auth, Problem> {
+    let text = |text: &str| Ok(text.to_owned());
+    let methods = section.list("methods", text)?.unwrap_or_default();
+    let public_keys = section.list("public_keys", text)?.unwrap_or_default();
+    Ok(Auth { methods, public_keys })
 }
 
 fn per_capsule(section: Section) -> Result<BTreeMap<CapsuleId, Vec<String>>, Problem> {

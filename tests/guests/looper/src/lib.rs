@@ -1,5 +1,7 @@
 //! A guest with a run loop. What the loop does is the configuration key `mode`.
 
+mod sockets;
+
 use astrid_sys::astrid::ipc::host as ipc;
 use astrid_sys::astrid::sys::host as sys;
 use astrid_sys::{CapsuleResult, Guest};
@@ -32,6 +34,8 @@ impl Guest for Looper {
                     let _ = sys::sleep_ns(1_000_000);
                 }
             }
+            "tcp" => sockets::tcp(),
+            "unix" => sockets::unix(),
             _ => serve(&mode, 60_000),
         }
     }

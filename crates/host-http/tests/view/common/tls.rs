@@ -6,7 +6,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use http_body_util::Full;
+use http_body_util::combinators::BoxBody;
+use http_body_util::{BodyExt, Full, StreamBody};
+use hyper::body::Frame;
+use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::{TokioExecutor, TokioIo};
@@ -46,6 +49,20 @@ pub(crate) struct TlsServer {
     pub(crate) connections: Arc<AtomicUsize>,
 }
 
+type Answer = Response<BoxBody<Bytes, std::convert::Infallible>>;
+
+/// The request's version as a body, with a trailer under `/trailers`.
+fn answer(request: &Request<hyper::body::Incoming>) -> Answer {
+    let text = Bytes::from(format!("{:?}", request.version()));
+    if request.uri().path() != "/trailers" {
+        return Response::new(Full::new(text).boxed());
+    }
+    let trailers =
+        HeaderMap::from_iter([(HeaderName::from_static("grpc-status"), HeaderValue::from_static("0"))]);
+    let frames = [Ok(Frame::data(text)), Ok(Frame::trailers(trailers))];
+    Response::new(StreamBody::new(futures_util::stream::iter(frames)).boxed())
+}
+
 /// Answers every request with its version, over HTTP/2 if `h2`.
 pub(crate) async fn serve(identity: Identity, h2: bool) -> TlsServer {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
@@ -68,8 +85,7 @@ pub(crate) async fn serve(identity: Identity, h2: bool) -> TlsServer {
             tokio::spawn(async move {
                 let Ok(stream) = acceptor.accept(stream).await else { return };
                 let service = service_fn(|request: Request<hyper::body::Incoming>| async move {
-                    let text = format!("{:?}", request.version());
-                    Ok::<_, std::convert::Infallible>(Response::new(Full::new(Bytes::from(text))))
+                    Ok::<_, std::convert::Infallible>(answer(&request))
                 });
                 let io = TokioIo::new(stream);
                 if h2 {

@@ -1,0 +1,332 @@
+//! Putting a request to a local address to whoever made the capsule send it, over the bus.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use astrid_event_bus::{AccessPattern, Bus, Charset, Draft, Message, Observer, Payload, Topic};
+use astrid_host_context::{Attribution, CallContext, CapsuleId, Principal, Provenance};
+use astrid_host_http::{Consent, Consenting, Wish};
+use parking_lot::Mutex;
+use serde_json::{Value, json};
+use tokio::time::Instant;
+use uuid::Uuid;
+
+const TOPIC: &str = "astrid.v1.approval";
+const REPLIES: &str = "astrid.v1.approval.response";
+
+/// Prompts that wait for an answer, per capsule, per principal, in all (approval chapter §2.6).
+const PENDING: [usize; 3] = [4, 16, 64];
+/// Prompts begun in a minute, per capsule and principal.
+const PER_MINUTE: usize = 30;
+const MINUTE: Duration = Duration::from_secs(60);
+/// Grants of one principal that last beyond a request.
+const REMEMBERED: usize = 256;
+
+type Asker = (Principal, CapsuleId);
+
+/// What was granted for as long as a principal is connected. A clone is the same grants.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Grants(Arc<Mutex<HashMap<Principal, HashSet<(CapsuleId, String)>>>>);
+
+impl Grants {
+    /// A principal's last connection is gone.
+    pub(crate) fn forget(&self, who: &Principal) {
+        self.0.lock().remove(who);
+    }
+
+    fn holds(&self, (who, capsule): &Asker, endpoint: &str) -> bool {
+        let grants = self.0.lock();
+        grants.get(who).is_some_and(|held| held.contains(&(capsule.clone(), endpoint.to_owned())))
+    }
+
+    fn add(&self, (who, capsule): &Asker, endpoint: &str) {
+        let mut grants = self.0.lock();
+        let held = grants.entry(who.clone()).or_default();
+        if held.len() < REMEMBERED {
+            held.insert((capsule.clone(), endpoint.to_owned()));
+        }
+    }
+}
+
+/// Asks on `astrid.v1.approval`, as the approval chapter has it in §2.4 to §2.7.
+pub(crate) struct AskOnBus {
+    bus: Bus,
+    grants: Grants,
+    waiting: Arc<Mutex<Vec<Asker>>>,
+    begun: Mutex<HashMap<Asker, VecDeque<Instant>>>,
+}
+
+impl AskOnBus {
+    pub(crate) fn new(bus: Bus, grants: Grants) -> Self {
+        Self { bus, grants, waiting: Arc::default(), begun: Mutex::default() }
+    }
+
+    async fn decide(&self, wish: Wish<'_>) -> bool {
+        let call = wish.call;
+        let owner = call.caller().and_then(|caller| caller.provenance.request_owner);
+        let (Some(who), Some(owner)) = (call.principal(), owner) else { return false };
+        let asker = (who.clone(), call.capsule().clone());
+        let endpoint = format!("{}:{}", wish.host, wish.port);
+        if self.grants.holds(&asker, &endpoint) {
+            return true;
+        }
+        let Some(_place) = self.place(&asker) else {
+            tracing::warn!(target: "astrid.security", capsule = %asker.1, "too many pending approvals");
+            return false;
+        };
+        let id = Uuid::new_v4();
+        let Some(mut replies) = self.publish(&asker, owner, id, &endpoint) else { return false };
+        loop {
+            let Ok(reply) = replies.recv().await else { return false };
+            match Decision::of(&reply, call, owner, id) {
+                None => tracing::warn!(
+                    target: "astrid.security",
+                    request = %id,
+                    source = %reply.source(),
+                    "an answer to a prompt does not count"
+                ),
+                Some(Decision::Deny) => return false,
+                Some(Decision::Once) => return true,
+                Some(Decision::Kept { durable }) => {
+                    if durable {
+                        tracing::warn!(
+                            capsule = %asker.1,
+                            "consent to {endpoint} lasts while its principal is connected; \
+                             [security.capsule_local_egress] makes it last"
+                        );
+                    }
+                    self.grants.add(&asker, &endpoint);
+                    return true;
+                }
+            }
+        }
+    }
+
+    /// A prompt's place among those that wait, given back when dropped.
+    fn place(&self, asker: &Asker) -> Option<Place> {
+        let mut waiting = self.waiting.lock();
+        let of = |same: &dyn Fn(&Asker) -> bool| waiting.iter().filter(|other| same(other)).count();
+        let held = [of(&|other| other.1 == asker.1), of(&|other| other.0 == asker.0), waiting.len()];
+        let mut begun = self.begun.lock();
+        begun.retain(|_, at| at.back().is_some_and(|last| last.elapsed() < MINUTE));
+        let recent = begun.entry(asker.clone()).or_default();
+        while recent.front().is_some_and(|first| first.elapsed() >= MINUTE) {
+            recent.pop_front();
+        }
+        if held.iter().zip(PENDING).any(|(held, most)| *held >= most) || recent.len() >= PER_MINUTE {
+            return None;
+        }
+        recent.push_back(Instant::now());
+        waiting.push(asker.clone());
+        Some(Place { waiting: self.waiting.clone(), asker: asker.clone() })
+    }
+
+    /// Listens for the answer, then asks.
+    fn publish(&self, (who, capsule): &Asker, owner: Uuid, id: Uuid, endpoint: &str) -> Option<Observer> {
+        let pattern = AccessPattern::parse(&format!("{REPLIES}.{id}"), Charset::Token).ok()?;
+        let question = json!({
+            "type": "approval_required",
+            "request_id": id.to_string(),
+            "request_owner": owner.to_string(),
+            "action": "http request",
+            "resource": endpoint,
+            "reason": format!("Capsule '{capsule}' wants to reach a local address"),
+        });
+        let payload = Payload::parse(question.to_string()).ok()?;
+        let provenance =
+            Provenance { request_owner: Some(owner), ..Provenance::of(Attribution::Verified(who.clone())) };
+        let replies = self.bus.observe_with_capacity(pattern, 32);
+        self.bus.announce(Draft::new(Topic::host(TOPIC).ok()?, payload, provenance));
+        Some(replies)
+    }
+}
+
+impl Consent for AskOnBus {
+    fn ask<'a>(&'a self, wish: Wish<'a>) -> Consenting<'a> {
+        Box::pin(self.decide(wish))
+    }
+}
+
+struct Place {
+    waiting: Arc<Mutex<Vec<Asker>>>,
+    asker: Asker,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut waiting = self.waiting.lock();
+        if let Some(at) = waiting.iter().position(|asker| *asker == self.asker) {
+            waiting.swap_remove(at);
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Decision {
+    Deny,
+    Once,
+    /// For longer than one request; `durable` was asked for.
+    Kept {
+        durable: bool,
+    },
+}
+
+impl Decision {
+    /// What a reply says; `None` if it does not count: of another principal or connection, about
+    /// another prompt, from the capsule that asks, or no reply at all.
+    fn of(reply: &Message, call: &CallContext, owner: Uuid, id: Uuid) -> Option<Self> {
+        let same = reply.authority() == call.principal()
+            && reply.provenance().request_owner == Some(owner)
+            && reply.source() != call.capsule_uuid();
+        let body: Value = serde_json::from_slice(reply.payload().bytes()).ok()?;
+        let about = body["type"] == "approval_response" && body["request_id"] == id.to_string();
+        (same && about).then(|| match body["decision"].as_str() {
+            Some("approve") => Self::Once,
+            Some("approve_session") => Self::Kept { durable: false },
+            Some("approve_always") => Self::Kept { durable: true },
+            _ => Self::Deny,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::SystemTime;
+
+    use astrid_airlock::Host;
+    use astrid_host_context::{Caller, Trail, Transport};
+
+    use super::*;
+
+    const CAPSULE: Uuid = Uuid::from_u128(7);
+    const OWNER: Uuid = Uuid::from_u128(8);
+
+    fn call(who: &str) -> CallContext {
+        let attribution = Attribution::Verified(who.parse().unwrap());
+        let provenance = Provenance {
+            transport: Transport::LocalSocket,
+            request_owner: Some(OWNER),
+            ..Provenance::of(attribution)
+        };
+        let caller =
+            Caller { provenance, source: Uuid::nil(), at: SystemTime::now(), trail: Trail::default() };
+        let builder = CallContext::builder(CapsuleId::parse("fetch").unwrap()).capsule_uuid(CAPSULE);
+        builder.principal(who.parse().unwrap()).caller(Some(caller)).build()
+    }
+
+    struct Desk {
+        asks: Arc<AskOnBus>,
+        grants: Grants,
+        bus: Bus,
+        prompts: Observer,
+    }
+
+    impl Desk {
+        fn new() -> Self {
+            let (bus, grants) = (Bus::new(), Grants::default());
+            let prompts = bus.observe(AccessPattern::parse(TOPIC, Charset::Token).unwrap());
+            Self { asks: Arc::new(AskOnBus::new(bus.clone(), grants.clone())), grants, bus, prompts }
+        }
+
+        fn ask(&self, who: &str) -> tokio::task::JoinHandle<bool> {
+            let (asks, call) = (self.asks.clone(), call(who));
+            tokio::spawn(async move {
+                let host = Host::parse("127.0.0.1").unwrap();
+                asks.ask(Wish { call: &call, host: &host, port: 80 }).await
+            })
+        }
+
+        async fn prompt(&mut self) -> Value {
+            serde_json::from_slice(self.prompts.recv().await.unwrap().payload().bytes()).unwrap()
+        }
+
+        fn reply(&self, prompt: &Value, decision: &str, who: &str, owner: Uuid, source: Uuid) {
+            let id = prompt["request_id"].as_str().unwrap();
+            let body = json!({ "type": "approval_response", "request_id": id, "decision": decision });
+            let provenance = Provenance {
+                request_owner: Some(owner),
+                ..Provenance::of(Attribution::Verified(who.parse().unwrap()))
+            };
+            let topic = Topic::host(&format!("{REPLIES}.{id}")).unwrap();
+            let payload = Payload::parse(body.to_string()).unwrap();
+            self.bus.announce(Draft::new(topic, payload, provenance).source(source));
+        }
+    }
+
+    // http case 52
+    #[tokio::test]
+    async fn the_prompt_is_the_contracts_and_once_is_once() {
+        let mut desk = Desk::new();
+        for _ in 0..2 {
+            let asked = desk.ask("alice");
+            let prompt = desk.prompt().await;
+            let keys: Vec<_> = prompt.as_object().unwrap().keys().map(String::as_str).collect();
+            assert_eq!(keys, ["action", "reason", "request_id", "request_owner", "resource", "type"]);
+            assert_eq!(
+                (&prompt["type"], &prompt["resource"]),
+                (&json!("approval_required"), &json!("127.0.0.1:80"))
+            );
+            assert_eq!(prompt["request_owner"], OWNER.to_string());
+            assert!(prompt["reason"].as_str().unwrap().contains("'fetch'"));
+            desk.reply(&prompt, "approve", "alice", OWNER, Uuid::nil());
+            assert!(asked.await.unwrap());
+        }
+        assert!(desk.asks.waiting.lock().is_empty());
+    }
+
+    // http case 52
+    #[tokio::test]
+    async fn answers_of_others_do_not_count_and_the_right_one_still_does() {
+        let mut desk = Desk::new();
+        let asked = desk.ask("alice");
+        let prompt = desk.prompt().await;
+        desk.reply(&prompt, "approve", "bob", OWNER, Uuid::nil());
+        desk.reply(&prompt, "approve", "alice", Uuid::from_u128(9), Uuid::nil());
+        // The capsule that asks may not answer itself.
+        desk.reply(&prompt, "approve", "alice", OWNER, CAPSULE);
+        for _ in 0..10 {
+            tokio::task::yield_now().await;
+        }
+        assert!(!asked.is_finished());
+        desk.reply(&prompt, "no such word", "alice", OWNER, Uuid::nil());
+        assert!(!asked.await.unwrap());
+    }
+
+    // http case 52
+    #[tokio::test]
+    async fn a_session_lasts_until_its_principal_is_gone() {
+        let mut desk = Desk::new();
+        let asked = desk.ask("alice");
+        let prompt = desk.prompt().await;
+        desk.reply(&prompt, "approve_session", "alice", OWNER, Uuid::nil());
+        assert!(asked.await.unwrap());
+        assert!(desk.ask("alice").await.unwrap(), "remembered");
+        assert!(desk.prompts.try_recv().unwrap().is_none());
+        let bob = desk.ask("bob");
+        let prompt = desk.prompt().await;
+        desk.reply(&prompt, "deny", "bob", OWNER, Uuid::nil());
+        assert!(!bob.await.unwrap(), "it is alice's");
+        desk.grants.forget(&"alice".parse().unwrap());
+        let again = desk.ask("alice");
+        desk.prompt().await;
+        assert!(!again.is_finished());
+        again.abort();
+    }
+
+    #[tokio::test]
+    async fn four_prompts_of_a_capsule_wait_and_the_fifth_is_refused() {
+        let mut desk = Desk::new();
+        let mut waiting = Vec::new();
+        for _ in 0..4 {
+            waiting.push(desk.ask("alice"));
+            desk.prompt().await;
+        }
+        assert!(!desk.ask("alice").await.unwrap());
+        waiting.iter().for_each(tokio::task::JoinHandle::abort);
+        for ended in waiting {
+            assert!(ended.await.unwrap_err().is_cancelled());
+        }
+        assert!(desk.asks.waiting.lock().is_empty());
+    }
+}
