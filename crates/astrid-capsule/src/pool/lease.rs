@@ -1,60 +1,28 @@
 //! An item on loan.
 
-use std::sync::Arc;
-
-use astrid_host_context::Principal;
-use parking_lot::Mutex;
-use tokio::sync::{Notify, OwnedSemaphorePermit};
-
-use super::idle::Idle;
+use super::idle::Tagged;
+use super::shelf::Place;
 
 /// One item for one call. Dropping it discards the item, which is right after a trap, a
 /// cancellation or a lost future; [`Lease::give_back`] keeps it for the same principal's next call.
-pub(crate) struct Lease<T> {
-    item: Option<T>,
-    tag: Option<Principal>,
-    idle: Arc<Mutex<Idle<T>>>,
-    // These two in this order: the next waiter is woken after the item is back or gone, and who waits
-    // for the pool to drain after the permit is.
-    permit: OwnedSemaphorePermit,
-    _returned: Returned,
+pub(crate) struct Lease<'a, T> {
+    // In this order: the next waiter is woken after the item is gone.
+    item: Tagged<T>,
+    place: Place<'a, T>,
 }
 
-impl<T> Lease<T> {
-    pub(super) fn new(
-        item: T,
-        tag: Option<Principal>,
-        idle: Arc<Mutex<Idle<T>>>,
-        permit: OwnedSemaphorePermit,
-        returned: Arc<Notify>,
-    ) -> Self {
-        Self { item: Some(item), tag, idle, permit, _returned: Returned(returned) }
+impl<'a, T> Lease<'a, T> {
+    pub(super) fn new(item: Tagged<T>, place: Place<'a, T>) -> Self {
+        Self { item, place }
     }
 
-    /// The item; `None` never happens between checkout and return.
-    pub(crate) fn item(&mut self) -> Option<&mut T> {
-        self.item.as_mut()
+    pub(crate) fn item(&mut self) -> &mut T {
+        &mut self.item.1
     }
 
     /// Returns an item that is clean enough for the same principal's next call.
-    pub(crate) fn give_back(mut self) {
-        let Some(item) = self.item.take() else { return };
-        // A pool that was closed meanwhile keeps nothing.
-        if !self.closed() {
-            self.idle.lock().put(self.tag.take(), item);
-        }
-    }
-
-    fn closed(&self) -> bool {
-        self.permit.semaphore().is_closed()
-    }
-}
-
-struct Returned(Arc<Notify>);
-
-impl Drop for Returned {
-    fn drop(&mut self) {
-        // One permit is stored for a drain that has looked and not yet waited.
-        self.0.notify_one();
+    pub(crate) fn give_back(self) {
+        let Self { item, place } = self;
+        place.give_back(item);
     }
 }

@@ -1,23 +1,22 @@
 //! Instances of one capsule, lent one call at a time, each only ever to one principal.
 //!
-//! The pool knows no wasmtime: it lends what [`Make`] makes. Fairness comes from the semaphore,
-//! which serves waiters in order; isolation from the tag, which an instance keeps after its first
-//! call, so that guest memory never carries from one principal to another.
+//! The pool knows no wasmtime: it lends what [`Make`] makes. Fairness comes from the line in
+//! `shelf.rs`; isolation from the tag, which an instance keeps after its first call, so that guest
+//! memory never carries from one principal to another.
 
 mod idle;
 mod lease;
+mod shelf;
 
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
 use astrid_host_context::Principal;
-use parking_lot::Mutex;
-use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
-use idle::Idle;
 pub(crate) use lease::Lease;
+use shelf::Shelf;
 
 /// How often instances beyond the warm ones are let go.
 const EVICT_EVERY: Duration = Duration::from_secs(30);
@@ -48,24 +47,21 @@ pub(crate) enum Unavailable<E> {
 /// Lends at most `max` items at once and keeps at most that many.
 pub(crate) struct Pool<M: Make> {
     make: M,
-    max: usize,
-    permits: Arc<Semaphore>,
-    idle: Arc<Mutex<Idle<M::Item>>>,
-    returned: Arc<Notify>,
+    shelf: Arc<Shelf<M::Item>>,
 }
 
 impl<M: Make> Pool<M> {
     pub(crate) fn new(make: M, max: usize) -> Self {
-        Self {
-            make,
-            max,
-            permits: Arc::new(Semaphore::new(max)),
-            idle: Arc::default(),
-            returned: Arc::default(),
-        }
+        Self { make, shelf: Arc::new(Shelf::new(max)) }
     }
 
-    /// Lends an item to `tag`: one it used before, one nobody used, or a new one.
+    /// Lends an item that `tag` used before, if one idles and nobody waits for a place.
+    pub(crate) fn take(&self, tag: Option<&Principal>) -> Option<Lease<'_, M::Item>> {
+        let (place, item) = self.shelf.take(tag)?;
+        Some(Lease::new(item, place))
+    }
+
+    /// Lends an item to `tag`: one it used before, or a new one.
     ///
     /// # Errors
     /// [`Unavailable`]; a wait that ends early takes nothing.
@@ -73,78 +69,53 @@ impl<M: Make> Pool<M> {
         &self,
         tag: Option<&Principal>,
         until: Option<Instant>,
-    ) -> Result<Lease<M::Item>, Unavailable<M::Error>> {
-        let permit = self.permit(until).await?;
-        let found = self.idle.lock().take_for(tag);
-        let item = match found {
+    ) -> Result<Lease<'_, M::Item>, Unavailable<M::Error>> {
+        let place = self.shelf.place(until).await?;
+        let item = match place.pick(tag) {
             Some(item) => item,
+            // Boxed: making one is rare and its future large, and every call would carry it.
             None => {
-                // Lent and idle items together stay within the bound.
-                let lent = self.max.saturating_sub(self.permits.available_permits());
-                let surplus = self.idle.lock().trim_cold(self.max.saturating_sub(lent));
-                drop(surplus);
-                // Boxed: making one is rare and its future large, and every call would carry it.
-                Box::pin(self.make.make(tag)).await.map_err(Unavailable::Make)?
+                let made = Box::pin(self.make.make(tag)).await.map_err(Unavailable::Make)?;
+                (tag.cloned(), made)
             }
         };
-        Ok(Lease::new(item, tag.cloned(), self.idle.clone(), permit, self.returned.clone()))
+        Ok(Lease::new(item, place))
     }
 
     /// Lets go of what idles for `tag`, with everything its guests remember.
     pub(crate) fn forget(&self, tag: &Principal) {
-        let idle = self.idle.lock().take_all(tag);
-        drop(idle);
+        self.shelf.forget(tag);
     }
 
     /// Refuses every later checkout, wakes those that wait, and lets idle items go.
     pub(crate) fn close(&self) {
-        self.permits.close();
-        drop(self.idle.lock().trim_cold(0));
+        self.shelf.close();
     }
 
     /// Closes the pool and waits up to `grace` for the items on loan to come back or be discarded.
     pub(crate) async fn drain(&self, grace: Duration) {
         self.close();
-        let back = async {
-            while self.permits.available_permits() < self.max {
-                self.returned.notified().await;
-            }
-        };
         // What is still out belongs to a call that is being dropped; it discards itself.
-        let _ = tokio::time::timeout(grace, back).await;
+        let _ = tokio::time::timeout(grace, self.shelf.all_back()).await;
     }
 
     /// Lets idle items beyond the warm ones go, coldest first, every half minute until closed.
     pub(crate) fn evict_periodically(&self) -> impl Future<Output = ()> + Send + 'static {
-        let (idle, permits) = (self.idle.clone(), self.permits.clone());
-        let keep = MIN_IDLE.min(self.max);
+        let shelf = self.shelf.clone();
         async move {
             let mut every = tokio::time::interval(EVICT_EVERY);
             every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
             every.tick().await;
-            while !permits.is_closed() {
+            while !shelf.is_closed() {
                 every.tick().await;
-                drop(idle.lock().trim_cold(keep));
+                shelf.trim(MIN_IDLE);
             }
         }
     }
 
     #[cfg(test)]
     pub(crate) fn idle_len(&self) -> usize {
-        self.idle.lock().len()
-    }
-
-    async fn permit(&self, until: Option<Instant>) -> Result<OwnedSemaphorePermit, Unavailable<M::Error>> {
-        // A permit that is free belongs to nobody who waits, and most are: no timer for those.
-        if let Ok(permit) = self.permits.clone().try_acquire_owned() {
-            return Ok(permit);
-        }
-        let acquire = self.permits.clone().acquire_owned();
-        let permit = match until {
-            Some(at) => tokio::time::timeout_at(at, acquire).await.map_err(|_| Unavailable::Timeout)?,
-            None => acquire.await,
-        };
-        permit.map_err(|_| Unavailable::Closed)
+        self.shelf.idle_len()
     }
 }
 

@@ -20,7 +20,7 @@ fn name(text: &str) -> Principal {
 
 async fn use_once(pool: &Pool<Count>, who: &Principal) -> usize {
     let mut lease = pool.checkout(Some(who), None).await.unwrap();
-    let item = *lease.item().unwrap();
+    let item = *lease.item();
     lease.give_back();
     item
 }

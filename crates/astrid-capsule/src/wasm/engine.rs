@@ -7,7 +7,6 @@ use std::time::Duration;
 use astrid_host_context::{CapsuleId, Principal};
 use astrid_host_uplink::{Endpoint, InboundRx};
 use astrid_principals::{RevocationHook, Tokens};
-use bytes::Bytes;
 use parking_lot::Mutex;
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
@@ -15,9 +14,9 @@ use tokio::task::AbortHandle;
 use super::run_loop::{RunLoop, RunSettings};
 use super::store::Template;
 use super::traps::Traps;
+use crate::Readiness;
 use crate::inbound::Queue;
 use crate::pool::Pool;
-use crate::{HandlerResult, Invoker, Readiness};
 
 /// How long a cancelled call or run loop may take to end by itself before it is dropped.
 const GRACE: Duration = Duration::from_secs(2);
@@ -83,15 +82,6 @@ impl WasmEngine {
             Err(crate::pool::Unavailable::Make(error)) => Err(error),
             Err(_) => Ok(()),
         }
-    }
-
-    pub(crate) async fn invoke_interceptor(
-        &self,
-        action: &str,
-        payload: &Bytes,
-        caller: Option<Invoker>,
-    ) -> HandlerResult {
-        self.invoke(action, payload, caller).await
     }
 
     pub(crate) fn uplinks(&self) -> Vec<Arc<Endpoint>> {
