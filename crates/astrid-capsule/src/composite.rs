@@ -39,17 +39,15 @@ impl CompositeCapsule {
     async fn invoke(
         &self,
         action: &str,
-        payload: Bytes,
-        caller: Option<Invoker>,
+        payload: &Bytes,
+        caller: &mut Option<Invoker>,
     ) -> Result<HandlerResult, CapsuleError> {
         if *self.state.lock() != State::Ready {
             return Err(self.refused(Code::NotReady, "is not ready"));
         }
         let bound = action == DESCRIBE || self.manifest.bindings.iter().any(|b| b.action == action);
         match &self.wasm {
-            Some(wasm) if bound && wasm.has_handlers() => {
-                Ok(wasm.invoke_interceptor(action, &payload, caller).await)
-            }
+            Some(wasm) if bound && wasm.has_handlers() => Ok(wasm.invoke(action, payload, caller).await),
             _ => {
                 let bindings = &self.manifest.bindings;
                 let known: Vec<_> = bindings.iter().map(|binding| binding.action.as_str()).collect();
@@ -97,25 +95,23 @@ impl Capsule for CompositeCapsule {
         &'a self,
         action: &'a str,
         payload: Bytes,
-        caller: Option<Invoker>,
+        mut caller: Option<Invoker>,
     ) -> BoxFuture<'a, Result<HandlerResult, CapsuleError>> {
-        Box::pin(self.invoke(action, payload, caller))
+        Box::pin(async move { self.invoke(action, &payload, &mut caller).await })
     }
 
     fn run_job<'a>(
         &'a self,
         action: &'a str,
         payload: Bytes,
-        caller: Option<Invoker>,
+        mut caller: Option<Invoker>,
     ) -> BoxFuture<'a, Result<HandlerResult, CapsuleError>> {
         Box::pin(async move {
             if *self.state.lock() != State::Ready {
                 return Err(self.refused(Code::NotReady, "is not ready"));
             }
             match &self.wasm {
-                Some(wasm) if wasm.has_handlers() => {
-                    Ok(wasm.invoke_interceptor(action, &payload, caller).await)
-                }
+                Some(wasm) if wasm.has_handlers() => Ok(wasm.invoke(action, &payload, &mut caller).await),
                 _ => Err(self.refused(Code::NotSupported, "has no handlers")),
             }
         })

@@ -1,22 +1,29 @@
 //! Having capsules to oneself.
 
+use std::fmt;
 use std::time::Duration;
 
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 
 use crate::{CapsuleError, Runtime};
 
 /// Keeps handlers from beginning for as long as it is held.
 #[must_use = "dropping it lets handlers begin again"]
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Exclusive {
-    _permits: Vec<OwnedSemaphorePermit>,
+    /// Of pools, whatever they lend.
+    _places: Option<Box<dyn Send + Sync>>,
 }
 
 impl Exclusive {
-    pub(crate) fn of(permit: OwnedSemaphorePermit) -> Self {
-        Self { _permits: vec![permit] }
+    pub(crate) fn of(places: impl Send + Sync + 'static) -> Self {
+        Self { _places: Some(Box::new(places)) }
+    }
+}
+
+impl fmt::Debug for Exclusive {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Exclusive").finish_non_exhaustive()
     }
 }
 

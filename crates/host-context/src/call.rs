@@ -36,6 +36,21 @@ pub struct Scope {
     pub capsule: CapsuleId,
 }
 
+/// What one invocation of a store has of its own; everything else stays the store's.
+#[derive(Debug)]
+pub struct Invocation<'a> {
+    /// The effective principal.
+    pub principal: Option<&'a Principal>,
+    /// The message being served.
+    pub caller: Option<Caller>,
+    /// When every wait of the call ends.
+    pub deadline: Option<Instant>,
+    /// The token in force.
+    pub cancellation: &'a Cancellation,
+    /// The kernel's number for it.
+    pub number: u64,
+}
+
 /// Everything a host function may ask about the call it serves. Immutable; a clone is one reference count.
 ///
 /// The kernel builds one per invocation ([`CallContext::builder`]), puts it into the store's
@@ -82,6 +97,29 @@ impl CallContext {
     #[must_use]
     pub fn to_builder(&self) -> CallContextBuilder {
         CallContextBuilder(Inner::clone(&self.0))
+    }
+
+    /// Becomes the context of another invocation. The value it holds is used again if nobody kept a clone
+    /// of it; a clone that was kept does not change.
+    pub fn serve(&mut self, next: Invocation<'_>) {
+        let Invocation { principal, caller, deadline, cancellation, number } = next;
+        let inner = Arc::make_mut(&mut self.0);
+        if inner.principal.as_ref() != principal {
+            inner.principal = principal.cloned();
+        }
+        if !inner.cancellation.is(cancellation) {
+            inner.cancellation = cancellation.clone();
+        }
+        inner.caller = caller;
+        inner.deadline = deadline;
+        inner.invocation = number;
+    }
+
+    /// Lets go of what one message brought: caller and deadline.
+    pub fn rest(&mut self) {
+        let inner = Arc::make_mut(&mut self.0);
+        inner.caller = None;
+        inner.deadline = None;
     }
 
     /// The capsule that calls.
@@ -259,5 +297,38 @@ impl CallContextBuilder {
     #[must_use]
     pub fn build(self) -> CallContext {
         CallContext(Arc::new(self.0))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_context_that_serves_again_forgets_the_last_message_and_never_changes_a_clone() {
+        let (alice, bob) = (Principal::parse("alice").unwrap(), Principal::parse("bob").unwrap());
+        let (first, second) = (Cancellation::new(), Cancellation::new());
+        let serve = |call: &mut CallContext, principal, cancellation: &Cancellation, number| {
+            let caller = Caller {
+                provenance: crate::Provenance::system(),
+                source: Uuid::nil(),
+                at: std::time::SystemTime::UNIX_EPOCH,
+                trail: crate::Trail::default(),
+            };
+            let deadline = Some(Instant::now());
+            call.serve(Invocation { principal, caller: Some(caller), deadline, cancellation, number });
+        };
+        let mut call = CallContext::builder(CapsuleId::parse("c").unwrap()).build();
+        serve(&mut call, Some(&alice), &first, 1);
+        let kept = call.clone();
+        call.rest();
+        assert!(call.caller().is_none() && call.deadline().is_none());
+        let place = Arc::as_ptr(&call.0);
+        serve(&mut call, Some(&bob), &second, 2);
+        assert_eq!(Arc::as_ptr(&call.0), place, "nobody kept this one");
+        assert_eq!((call.principal(), call.invocation()), (Some(&bob), 2));
+        assert!(call.cancellation().is(&second));
+        assert_eq!((kept.principal(), kept.invocation()), (Some(&alice), 1));
+        assert!(kept.caller().is_some() && kept.cancellation().is(&first));
     }
 }

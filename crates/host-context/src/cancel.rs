@@ -1,7 +1,7 @@
 //! Cancellation with its cause, because a retired principal and an unloading capsule read differently to a guest.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU8, Ordering};
 
 use tokio_util::sync::CancellationToken;
 
@@ -16,15 +16,25 @@ pub enum Standing {
     Retired,
 }
 
-/// A cancellation token that remembers why it fired.
+/// A cancellation token that remembers why it fired. A clone is one reference count.
 ///
 /// Cancelling a parent ends every child; cancelling or retiring a child touches only that child, so
 /// one principal's calls can be ended while its neighbours on the same capsule go on.
 #[derive(Debug, Clone, Default)]
-pub struct Cancellation {
+pub struct Cancellation(Arc<Inner>);
+
+#[derive(Debug, Default)]
+struct Inner {
+    /// For those who wait; looking at it takes a lock.
     token: CancellationToken,
-    retired: Arc<AtomicBool>,
+    /// For those who look: [`LIVE`], [`CANCELLED`] or [`RETIRED`], and it only goes up.
+    cause: AtomicU8,
+    parent: Option<Cancellation>,
 }
+
+const LIVE: u8 = 0;
+const CANCELLED: u8 = 1;
+const RETIRED: u8 = 2;
 
 impl Cancellation {
     /// A live token without parent.
@@ -36,42 +46,62 @@ impl Cancellation {
     /// A token that fires with this one and can also fire alone.
     #[must_use]
     pub fn child(&self) -> Self {
-        Self { token: self.token.child_token(), retired: Arc::default() }
+        let token = self.0.token.child_token();
+        Self(Arc::new(Inner { token, cause: AtomicU8::new(LIVE), parent: Some(self.clone()) }))
     }
 
     /// Ends the calls that run under this token, for an unload or a user's abort.
     pub fn cancel(&self) {
-        self.token.cancel();
+        self.fire(CANCELLED);
     }
 
     /// Ends the calls that run under this token because the principal's authority is gone.
     pub fn retire(&self) {
-        // Before the token, so that whoever the token wakes already sees the cause.
-        self.retired.store(true, Ordering::Release);
-        self.token.cancel();
+        self.fire(RETIRED);
     }
 
-    /// Whether calls are admitted, and if not, why.
+    fn fire(&self, cause: u8) {
+        // Before the token, so that whoever the token wakes already sees the cause.
+        self.0.cause.fetch_max(cause, Ordering::Release);
+        self.0.token.cancel();
+    }
+
+    /// Whether calls are admitted, and if not, why. A look at one word for this token and each above it.
     #[must_use]
     pub fn standing(&self) -> Standing {
-        if !self.token.is_cancelled() {
-            Standing::Live
-        } else if self.retired.load(Ordering::Acquire) {
-            Standing::Retired
-        } else {
-            Standing::Cancelled
+        match self.0.cause.load(Ordering::Acquire) {
+            LIVE => match &self.0.parent {
+                // What ended the parent is no judgement on this token's principal.
+                Some(parent) if parent.standing() != Standing::Live => Standing::Cancelled,
+                _ => Standing::Live,
+            },
+            CANCELLED => Standing::Cancelled,
+            _ => Standing::Retired,
         }
     }
 
     /// Completes when the token fires. Dropping the future loses nothing.
     pub async fn fired(&self) {
-        self.token.cancelled().await;
+        self.0.token.cancelled().await;
     }
 
-    /// The plain token, for libraries that take one.
+    /// A plain token that fires with this one, for libraries that take one. What they do to it stays theirs.
     #[must_use]
-    pub fn token(&self) -> &CancellationToken {
-        &self.token
+    pub fn token(&self) -> CancellationToken {
+        self.0.token.child_token()
+    }
+
+    /// Whether both are clones of one token.
+    #[must_use]
+    pub fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
+    /// Whether this is the last clone, and no child is left either. Only who alone hands out clones can
+    /// rely on a yes.
+    #[must_use]
+    pub fn is_unshared(&self) -> bool {
+        Arc::strong_count(&self.0) == 1
     }
 }
 
@@ -95,5 +125,45 @@ mod tests {
         let alice = capsule.child();
         capsule.cancel();
         assert_eq!(alice.standing(), Standing::Cancelled);
+        alice.retire();
+        assert_eq!(alice.standing(), Standing::Retired);
+        alice.cancel();
+        assert_eq!(alice.standing(), Standing::Retired, "the graver cause stays");
+    }
+
+    #[test]
+    fn a_parents_end_reaches_grandchildren_and_plain_tokens_and_theirs_reaches_nobody() {
+        let capsule = Cancellation::new();
+        let call = capsule.child().child();
+        let (plain, theirs) = (call.token(), call.token());
+        theirs.cancel();
+        assert_eq!((call.standing(), plain.is_cancelled()), (Standing::Live, false));
+        capsule.retire();
+        assert_eq!((call.standing(), plain.is_cancelled()), (Standing::Cancelled, true));
+    }
+
+    #[tokio::test]
+    async fn whoever_waits_sees_the_cause_when_it_wakes() {
+        let alice = Cancellation::new().child();
+        let waiter = tokio::spawn({
+            let alice = alice.clone();
+            async move {
+                alice.fired().await;
+                alice.standing()
+            }
+        });
+        alice.retire();
+        assert_eq!(waiter.await.unwrap(), Standing::Retired);
+    }
+
+    #[test]
+    fn a_token_is_unshared_once_clones_and_children_are_gone() {
+        let alice = Cancellation::new();
+        let (clone, child) = (alice.clone(), alice.child());
+        assert!(alice.is(&clone) && !alice.is(&child) && !alice.is_unshared());
+        drop(clone);
+        assert!(!alice.is_unshared());
+        drop(child);
+        assert!(alice.is_unshared());
     }
 }

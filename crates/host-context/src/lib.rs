@@ -69,7 +69,7 @@ pub use audit::{AuditEvent, AuditSink, NoAudit, Outcome, Written};
 #[cfg(feature = "audit-json")]
 pub use audit_json::JsonLines;
 pub use budgets::Budgets;
-pub use call::{CallContext, CallContextBuilder, CallKind, LifecyclePhase, Scope};
+pub use call::{CallContext, CallContextBuilder, CallKind, Invocation, LifecyclePhase, Scope};
 pub use caller::{Attribution, Caller, Provenance, Trail, Transport};
 pub use cancel::{Cancellation, Standing};
 #[cfg(feature = "component")]

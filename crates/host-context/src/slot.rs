@@ -6,9 +6,9 @@ use crate::{CallContext, CallKind};
 
 /// Holds the [`CallContext`] in force and gives read access to it.
 ///
-/// The kernel exchanges the whole value ([`CallSlot::replace`]); a receive in a run loop exchanges it
-/// through [`CallSlot::adopt`], which does nothing while a handler runs. There is no third way, and
-/// `xtask tidy` holds domain crates to that.
+/// The kernel exchanges the whole value ([`CallSlot::replace`], [`CallSlot::exchange`]); a receive in a
+/// run loop exchanges it through [`CallSlot::adopt`], which does nothing while a handler runs. There is
+/// no other way, and `xtask tidy` holds domain crates to that.
 #[derive(Debug, Clone)]
 pub struct CallSlot(CallContext);
 
@@ -23,6 +23,13 @@ impl CallSlot {
     pub fn replace(&mut self, next: CallContext) -> CallContext {
         next.progress().begin_invocation();
         std::mem::replace(&mut self.0, next)
+    }
+
+    /// Puts `other` in force and leaves there what was. For kernels whose stores serve the same calls again
+    /// and again with the same two values.
+    pub fn exchange(&mut self, other: &mut CallContext) {
+        other.progress().begin_invocation();
+        std::mem::swap(&mut self.0, other);
     }
 
     /// Puts the context of a received message in force, if this is a run loop. Inside a handler the

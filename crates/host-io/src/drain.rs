@@ -4,7 +4,7 @@ use std::future::poll_fn;
 use std::task::{Context, ready};
 use std::time::Duration;
 
-use astrid_host_context::Cancellation;
+use astrid_host_context::{Cancellation, Standing};
 use tokio::runtime::Handle;
 
 use crate::readiness::probe;
@@ -21,7 +21,7 @@ impl Drain {
     /// Closes the sink, in the background if it has bytes left. Never waits. Outside a tokio runtime
     /// there is no background, and the sink closes by being dropped.
     pub(crate) fn run(&self, mut sink: Box<dyn HostOutput>, unflushed: bool) {
-        if self.token.token().is_cancelled() || (unflushed && sink.start_flush().is_err()) {
+        if self.token.standing() != Standing::Live || (unflushed && sink.start_flush().is_err()) {
             return;
         }
         let goodbye = |sink: &mut dyn HostOutput, cx: &mut Context<'_>| {

@@ -47,17 +47,24 @@ async fn main() {
     let tokens = Tokens::new(Cancellation::new(), principals.revocations.clone());
     best("token", async || drop(black_box(tokens.of(Some(&alice), 0)))).await;
     let mut cx = Context::from_waker(Waker::noop());
+    let places = principals.in_flight.places(Some(&alice));
     best("place, taken and left", async || {
-        let mut turn = principals.in_flight.turn(Some(&alice), &capsule, 4);
+        let mut turn = places.turn(&capsule, 4);
         assert!(turn.poll_enter(&mut cx).is_ready());
-        turn.leave();
+        turn.end();
     })
     .await;
     let rate = FuelRate { per_second: u64::MAX / 2, in_flight: 4 };
+    let account = principals.fuel.account(Some(&alice));
     best("fuel, admitted and settled", async || {
-        principals.fuel.admit(Some(&alice), rate, None).await.unwrap().settle(1);
+        account.admit(rate, None).await.unwrap().settle(1);
     })
     .await;
+    let seen = principals.seen();
+    let found = principals.resolve(&alice).await.unwrap();
+    let desk = principals.desk(Some(&alice), found, seen, tokens.of(Some(&alice), 0));
+    let now = tokio::time::Instant::now();
+    best("desk, looked at", async || assert!(desk.is_current(&principals, black_box(now)))).await;
     let subject = Subject { principal: Some(&alice), capsule: &capsule };
     best("quota limit", async || {
         black_box(principals.quota.limit(&subject, &THROUGHPUT));

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use astrid_host_context::Principal;
@@ -29,6 +30,8 @@ pub struct Resolved {
     pub profile: SharedProfile,
     /// Read no earlier than this generation began.
     pub generation: u64,
+    /// When the file is to be looked at again.
+    pub stale_at: Instant,
 }
 
 #[derive(Clone)]
@@ -43,7 +46,6 @@ struct Entry {
 #[derive(Default)]
 struct State {
     entries: HashMap<Principal, Entry>,
-    generation: u64,
     groups: Option<(Arc<Groups>, Stamp, Instant)>,
 }
 
@@ -53,6 +55,8 @@ pub struct ProfileCache {
     defaults: Quotas,
     unregistered: SharedProfile,
     state: Mutex<State>,
+    /// Goes up under the lock, and is read without it by who remembers an answer.
+    generation: AtomicU64,
 }
 
 impl ProfileCache {
@@ -64,6 +68,7 @@ impl ProfileCache {
             defaults,
             unregistered: Arc::new(Profile::unregistered(defaults)),
             state: Mutex::default(),
+            generation: AtomicU64::new(0),
         }
     }
 
@@ -100,12 +105,12 @@ impl ProfileCache {
         loop {
             let (generation, known) = {
                 let state = self.state.lock();
-                (state.generation, state.entries.get(who).cloned())
+                (self.generation(), state.entries.get(who).cloned())
             };
             let entry = self.read(who, known, generation);
             let mut state = self.state.lock();
             // Whoever invalidated meanwhile may have written what this read did not see.
-            if state.generation == generation {
+            if self.generation() == generation {
                 state.insert(who, entry.clone());
                 return entry.resolved();
             }
@@ -161,14 +166,27 @@ impl ProfileCache {
         &self.unregistered
     }
 
+    /// What serves a call of nobody, in a host that nobody owns: the profile of who has none.
+    #[must_use]
+    pub fn nobodys(&self) -> Resolved {
+        let (generation, stale_at) = (self.generation(), Instant::now() + FRESH);
+        Resolved { profile: self.unregistered.clone(), generation, stale_at }
+    }
+
     /// Forgets `who`: every lookup that begins from now on reads the file. Returns the generation that
     /// begins with this.
     pub fn invalidate(&self, who: &Principal) -> u64 {
         let mut state = self.state.lock();
         state.entries.remove(who);
         state.groups = None;
-        state.generation += 1;
-        state.generation
+        self.generation.fetch_add(1, Ordering::SeqCst) + 1
+    }
+
+    /// How often somebody was invalidated. An answer from before the last time may be wrong, whoever it
+    /// was about; one lookup tells.
+    #[must_use]
+    pub fn generation(&self) -> u64 {
+        self.generation.load(Ordering::SeqCst)
     }
 
     /// Principals remembered now.
@@ -247,7 +265,8 @@ impl ProfileCache {
 
 impl Entry {
     fn resolved(self) -> Result<Resolved, Unusable> {
-        self.answer.map(|profile| Resolved { profile, generation: self.generation })
+        let (generation, stale_at) = (self.generation, self.looked + FRESH);
+        self.answer.map(|profile| Resolved { profile, generation, stale_at })
     }
 }
 

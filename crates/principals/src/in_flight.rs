@@ -32,6 +32,8 @@ struct Queues {
 
 #[derive(Debug, Default)]
 struct Queue {
+    /// Calls that began and did not end, wherever they are.
+    calls: u64,
     running: u64,
     limit: u64,
     /// Capsules with waiting calls, the next to be served first.
@@ -47,27 +49,31 @@ struct Waiting {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Place {
+    /// Not counted: before the first look at the queue, and after the end.
+    Nowhere,
     Outside,
     Waiting(u64),
     Inside,
 }
 
+/// One principal's places. Nobody forgets them while they are held, so who calls often looks them up once.
+#[derive(Debug, Clone)]
+pub struct Places(Arc<Mutex<Queue>>);
+
 /// One call's place. Dropping it gives the place back.
 #[derive(Debug)]
-pub struct Turn {
-    capsule: CapsuleId,
-    queue: Arc<Mutex<Queue>>,
+pub struct Turn<'a> {
+    capsule: &'a CapsuleId,
+    limit: u64,
+    queue: &'a Mutex<Queue>,
     place: Place,
 }
 
 impl InFlight {
-    /// A call of `who` through `capsule`, not computing yet. `limit` is the principal's as of now and
-    /// applies to all its calls from now on.
+    /// Where calls of `who` take their places.
     #[must_use]
-    pub fn turn(&self, who: Option<&Principal>, capsule: &CapsuleId, limit: u64) -> Turn {
-        let queue = self.queues.lock().of(who);
-        queue.lock().limit = limit.max(1);
-        Turn { capsule: capsule.clone(), queue, place: Place::Outside }
+    pub fn places(&self, who: Option<&Principal>) -> Places {
+        Places(self.queues.lock().of(who))
     }
 
     /// Handlers of `who` that compute now.
@@ -81,14 +87,14 @@ impl InFlight {
     #[must_use]
     pub fn under_way(&self) -> Vec<Principal> {
         let queues = self.queues.lock();
-        let of_calls = queues.of.iter().filter(|(_, queue)| has_turns(queue));
+        let of_calls = queues.of.iter().filter(|(_, queue)| queue.lock().calls > 0);
         of_calls.filter_map(|(who, _)| who.clone()).collect()
     }
 
     /// How many principals have a call under way.
     #[must_use]
     pub fn principals(&self) -> usize {
-        self.queues.lock().of.values().filter(|queue| has_turns(queue)).count()
+        self.queues.lock().of.values().filter(|queue| queue.lock().calls > 0).count()
     }
 }
 
@@ -99,7 +105,8 @@ impl Queues {
             return queue.clone();
         }
         if self.of.len() >= self.prune_at.max(MAX_IDLE) {
-            self.of.retain(|_, queue| has_turns(queue));
+            // Clones are made under the map's lock, or of clones: one that is alone here is nobody's.
+            self.of.retain(|_, queue| Arc::strong_count(queue) > 1);
             // Amortised: as many again may come before the next look.
             self.prune_at = 2 * self.of.len();
         }
@@ -107,24 +114,35 @@ impl Queues {
     }
 }
 
-/// Whether a call holds the queue besides the map, whose lock keeps new ones away.
-fn has_turns(queue: &Arc<Mutex<Queue>>) -> bool {
-    Arc::strong_count(queue) > 1
+impl Places {
+    /// A call through `capsule`, not computing yet. `limit` is the principal's as of now and applies to
+    /// all its calls from this one's first place on.
+    #[must_use]
+    pub fn turn<'a>(&'a self, capsule: &'a CapsuleId, limit: u64) -> Turn<'a> {
+        Turn { capsule, limit: limit.max(1), queue: &self.0, place: Place::Nowhere }
+    }
 }
 
-impl Turn {
+impl Turn<'_> {
     /// Takes a place, or waits in line for one.
     pub fn poll_enter(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let mut queue = self.queue.lock();
+        if self.place == Place::Nowhere {
+            queue.calls += 1;
+            queue.limit = self.limit;
+            self.place = Place::Outside;
+        }
         match self.place {
             Place::Inside => return Poll::Ready(()),
-            Place::Outside if queue.capsules.is_empty() && queue.running < queue.limit => {
+            Place::Outside | Place::Nowhere if queue.capsules.is_empty() && queue.running < queue.limit => {
                 queue.running += 1;
                 self.place = Place::Inside;
                 return Poll::Ready(());
             }
-            Place::Outside => self.place = Place::Waiting(queue.join(&self.capsule, cx.waker())),
-            Place::Waiting(ticket) if !queue.renew(&self.capsule, ticket, cx.waker()) => {
+            Place::Outside | Place::Nowhere => {
+                self.place = Place::Waiting(queue.join(self.capsule, cx.waker()));
+            }
+            Place::Waiting(ticket) if !queue.renew(self.capsule, ticket, cx.waker()) => {
                 // Whoever left the line was counted in by `serve`.
                 self.place = Place::Inside;
                 return Poll::Ready(());
@@ -138,16 +156,32 @@ impl Turn {
         Poll::Pending
     }
 
-    /// Gives the place back, if the call has one.
+    /// Gives the place back, if the call has one, until it computes again.
     pub fn leave(&mut self) {
+        if self.place != Place::Nowhere {
+            self.give_back(Place::Outside);
+        }
+    }
+
+    /// Gives the place back for good; what dropping does.
+    pub fn end(&mut self) {
+        if self.place != Place::Nowhere {
+            self.give_back(Place::Nowhere);
+        }
+    }
+
+    fn give_back(&mut self, now: Place) {
         let woken = {
             let mut queue = self.queue.lock();
-            match std::mem::replace(&mut self.place, Place::Outside) {
-                Place::Outside => return,
+            if now == Place::Nowhere {
+                queue.calls = queue.calls.saturating_sub(1);
+            }
+            match std::mem::replace(&mut self.place, now) {
+                Place::Nowhere | Place::Outside => return,
                 Place::Inside => queue.running = queue.running.saturating_sub(1),
                 Place::Waiting(ticket) => {
                     // Served and never polled again: the place it was given goes on.
-                    if !queue.quit(&self.capsule, ticket) {
+                    if !queue.quit(self.capsule, ticket) {
                         queue.running = queue.running.saturating_sub(1);
                     }
                 }
@@ -158,11 +192,9 @@ impl Turn {
     }
 }
 
-impl Drop for Turn {
+impl Drop for Turn<'_> {
     fn drop(&mut self) {
-        if self.place != Place::Outside {
-            self.leave();
-        }
+        self.end();
     }
 }
 

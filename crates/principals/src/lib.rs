@@ -39,9 +39,10 @@
 //! | profiles in memory | [`ProfileCache`], [`Resolved`] | `cache.rs` |
 //! | why a principal is not served | [`Unusable`], [`Problem`] | `problem.rs` |
 //! | budgets | [`ProfileQuota`] | `quota.rs` |
-//! | fuel | [`FuelBudget`], [`Admission`], [`FuelLedger`] | `fuel/` |
+//! | all that a capsule's next call of a principal asks, looked up once | [`Desk`] | `desk.rs` |
+//! | fuel | [`FuelBudget`], [`FuelAccount`], [`Admission`], [`FuelLedger`] | `fuel/` |
 //! | memory | [`MemoryLedger`] | `memory.rs` |
-//! | handlers at once | [`InFlight`], [`Turn`] | `in_flight.rs` |
+//! | handlers at once | [`InFlight`], [`Places`], [`Turn`] | `in_flight.rs` |
 //! | overlays | [`EnvFiles`] | `env.rs` |
 //! | directories | [`Homes`] | `homes.rs` |
 //! | revocation | [`Revocations`], [`Tokens`] | `revocation.rs`, `tokens.rs` |
@@ -49,6 +50,7 @@
 
 mod cache;
 mod capability;
+mod desk;
 mod env;
 mod file;
 mod fuel;
@@ -67,12 +69,13 @@ mod tokens;
 
 pub use cache::{ProfileCache, Resolved};
 pub use capability::{Capabilities, CapabilityPattern, InvalidPattern};
+pub use desk::{Desk, Seen};
 pub use env::EnvFiles;
 pub use file::Stamp;
-pub use fuel::{Admission, FuelBudget, FuelLedger, FuelRate};
+pub use fuel::{Admission, FuelAccount, FuelBudget, FuelLedger, FuelRate};
 pub use groups::Groups;
 pub use homes::Homes;
-pub use in_flight::{InFlight, Turn};
+pub use in_flight::{InFlight, Places, Turn};
 pub use memory::MemoryLedger;
 pub use principals::{Principals, Usage};
 pub use problem::{Problem, Unusable};
@@ -80,4 +83,4 @@ pub use profile::{Auth, Profile, Quotas, Restriction, SharedProfile};
 pub use quota::ProfileQuota;
 pub use revocation::{RevocationHook, Revocations};
 pub use source::{Found, ProfileFiles, ProfileSource};
-pub use tokens::{CallToken, Tokens};
+pub use tokens::Tokens;

@@ -1,6 +1,7 @@
 //! Ending everything a principal runs, so that nothing of it comes back by accident.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 
 use astrid_host_context::Principal;
@@ -21,6 +22,7 @@ pub trait RevocationHook: Send + Sync {
 pub struct Revocations {
     tombstones: Mutex<HashMap<Principal, u64>>,
     hooks: Mutex<Vec<Weak<dyn RevocationHook>>>,
+    count: AtomicU64,
 }
 
 impl Revocations {
@@ -39,6 +41,7 @@ impl Revocations {
         let mut tombstones = self.tombstones.lock();
         let at = tombstones.entry(who.clone()).or_insert(until);
         *at = until.max(*at);
+        self.count.fetch_add(1, Ordering::SeqCst);
         drop(tombstones);
         let hooks: Vec<_> = self.hooks.lock().iter().filter_map(Weak::upgrade).collect();
         hooks.iter().for_each(|hook| hook.revoked(who));
@@ -57,6 +60,12 @@ impl Revocations {
                 false
             }
         }
+    }
+
+    /// How often anybody was revoked. Who was served before the last time may have been the one.
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        self.count.load(Ordering::SeqCst)
     }
 
     /// Whether `who` was revoked and not served since.

@@ -1,16 +1,14 @@
 //! The tokens that end a principal's calls.
 
 use std::collections::HashMap;
-use std::ops::Deref;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use astrid_host_context::{Cancellation, Principal};
 use parking_lot::Mutex;
 
 use crate::revocation::{RevocationHook, Revocations};
 
-/// Principals without a call whose tokens are kept for their next one; beyond it they are forgotten.
+/// Tokens that nobody holds and that are kept for their principal's next call; beyond it they are forgotten.
 const MAX_IDLE: usize = 256;
 
 /// The principals' tokens of one capsule, children of the capsule's own. A principal's token stays for its
@@ -24,21 +22,11 @@ pub struct Tokens {
 
 #[derive(Debug, Default)]
 struct Known {
-    of: HashMap<Principal, Arc<Held>>,
-    /// At this many those without a call are looked for.
+    /// Clones are made under the lock alone, or of clones: one that is seen here unshared is nobody's.
+    of: HashMap<Principal, Cancellation>,
+    /// At this many those that nobody holds are looked for.
     prune_at: usize,
 }
-
-#[derive(Debug)]
-struct Held {
-    token: Cancellation,
-    /// Goes up only under the map's lock, so that who is seen there without a call has none.
-    calls: AtomicUsize,
-}
-
-/// A principal's token for one call; reads as the [`Cancellation`].
-#[derive(Debug)]
-pub struct CallToken(Arc<Held>);
 
 impl Tokens {
     /// Tokens below `capsule`, ended by `revocations`.
@@ -56,81 +44,55 @@ impl Tokens {
         &self.capsule
     }
 
-    /// The token for a call of `who`, whose profile was read in generation `seen`; one that has
-    /// already fired if `who` was revoked since.
+    /// The token for calls of `who`, whose profile was read in generation `seen`; one that has already
+    /// fired if `who` was revoked since. For as long as somebody holds it, every revocation reaches it.
     #[must_use]
-    pub fn of(&self, who: Option<&Principal>, seen: u64) -> CallToken {
-        let Some(who) = who else { return CallToken(Held::first(self.capsule.clone())) };
-        let held = self.principals.lock().call(who, &self.capsule);
-        let call = CallToken(held);
+    pub fn of(&self, who: Option<&Principal>, seen: u64) -> Cancellation {
+        let Some(who) = who else { return self.capsule.clone() };
+        let token = self.principals.lock().get(who, &self.capsule);
         // After the token is in the map: a revocation either finds it there or is found here.
         if self.revocations.stands(who, seen) {
             let refused = Cancellation::new();
             refused.retire();
-            return CallToken(Held::first(refused));
+            return refused;
         }
-        call
+        token
     }
 
     /// Ends what `who` runs; a later call begins under a fresh token.
     pub fn retire(&self, who: &Principal) {
-        let held = self.principals.lock().of.remove(who);
-        if let Some(held) = held {
-            held.token.retire();
+        let token = self.principals.lock().of.remove(who);
+        if let Some(token) = token {
+            token.retire();
         }
     }
 
-    /// Principals with a call under way.
+    /// Principals whose token somebody holds.
     #[must_use]
     pub fn principals(&self) -> usize {
-        self.principals.lock().of.values().filter(|held| held.is_called()).count()
+        self.principals.lock().of.values().filter(|token| !token.is_unshared()).count()
     }
 }
 
 impl Known {
-    fn call(&mut self, who: &Principal, capsule: &Cancellation) -> Arc<Held> {
-        if let Some(held) = self.of.get(who) {
-            held.calls.fetch_add(1, Ordering::Relaxed);
-            return held.clone();
+    fn get(&mut self, who: &Principal, capsule: &Cancellation) -> Cancellation {
+        if let Some(token) = self.of.get(who) {
+            return token.clone();
         }
         if self.of.len() >= self.prune_at.max(MAX_IDLE) {
-            self.of.retain(|_, held| held.is_called());
+            self.of.retain(|_, token| !token.is_unshared());
             // Amortised: as many again may come before the next look.
             self.prune_at = 2 * self.of.len();
         }
-        let held = Held::first(capsule.child());
-        self.of.insert(who.clone(), held.clone());
-        held
-    }
-}
-
-impl Held {
-    fn first(token: Cancellation) -> Arc<Self> {
-        Arc::new(Self { token, calls: AtomicUsize::new(1) })
-    }
-
-    fn is_called(&self) -> bool {
-        self.calls.load(Ordering::Relaxed) > 0
+        let token = capsule.child();
+        self.of.insert(who.clone(), token.clone());
+        token
     }
 }
 
 impl RevocationHook for Tokens {
     fn revoked(&self, who: &Principal) {
         self.retire(who);
-    }
-}
-
-impl Deref for CallToken {
-    type Target = Cancellation;
-
-    fn deref(&self) -> &Cancellation {
-        &self.0.token
-    }
-}
-
-impl Drop for CallToken {
-    fn drop(&mut self) {
-        self.0.calls.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

@@ -30,7 +30,7 @@ impl<'a> Visit<'a> for Uses<'_> {
         if call.method == "adopt" && self.source.krate != ADOPTS {
             self.breaches.push(format!("{at}: only {ADOPTS} and the kernel may adopt a call context"));
         }
-        if call.method == "replace" && is_slot(&call.receiver) {
+        if (call.method == "replace" || call.method == "exchange") && is_slot(&call.receiver) {
             self.breaches.push(format!("{at}: only the kernel may replace the call context"));
         }
         visit::visit_expr_method_call(self, call);
@@ -72,6 +72,7 @@ mod tests {
     fn only_the_kernel_replaces_or_makes_a_slot() {
         for body in [
             "self.host.call.replace(next);",
+            "self.host.call.exchange(&mut next);",
             "CallSlot::replace(&mut *cx.call, next);",
             "CallSlot::adopt(slot, next);",
             "*self.host.call = astrid_host_context::CallSlot::new(next);",

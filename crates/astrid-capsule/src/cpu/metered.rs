@@ -17,21 +17,21 @@ pub(crate) async fn metered<T>(
     call: impl Future<Output = T>,
     fuel: u64,
     gauge: &FuelGauge,
-    admission: &mut Admission,
-    mut place: Turn,
+    admission: &mut Admission<'_>,
+    mut place: Turn<'_>,
 ) -> T {
     let mut call = pin!(call);
     loop {
         let turn = poll_fn(|cx| {
             ready!(place.poll_enter(cx));
-            let polled = call.as_mut().poll(cx);
+            if let Poll::Ready(value) = call.as_mut().poll(cx) {
+                place.end();
+                return Poll::Ready(Ok(value));
+            }
             place.leave();
-            match polled {
-                Poll::Ready(value) => Poll::Ready(Ok(value)),
-                Poll::Pending => match admission.spent(fuel.saturating_sub(gauge.left())) {
-                    Duration::ZERO => Poll::Pending,
-                    pause => Poll::Ready(Err(pause)),
-                },
+            match admission.spent(fuel.saturating_sub(gauge.left())) {
+                Duration::ZERO => Poll::Pending,
+                pause => Poll::Ready(Err(pause)),
             }
         });
         match turn.await {

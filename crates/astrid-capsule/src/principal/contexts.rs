@@ -5,20 +5,17 @@ use std::sync::Arc;
 use astrid_event_bus::Message;
 use astrid_host_context::CallContext;
 use astrid_host_ipc::ContextResolver;
-use astrid_principals::{CallToken, Principals, Tokens};
-use parking_lot::Mutex;
+use astrid_principals::{Principals, Tokens};
 
 /// The contexts of one store.
 pub(crate) struct Contexts {
     tokens: Arc<Tokens>,
     principals: Arc<Principals>,
-    /// The token of the context in force, held until the next message.
-    held: Mutex<Option<CallToken>>,
 }
 
 impl Contexts {
     pub(crate) fn new(tokens: Arc<Tokens>, principals: Arc<Principals>) -> Self {
-        Self { tokens, principals, held: Mutex::default() }
+        Self { tokens, principals }
     }
 }
 
@@ -32,12 +29,7 @@ impl ContextResolver for Contexts {
         };
         let call = own.to_builder().caller(caller).principal(principal.clone());
         match self.principals.profiles.current(principal) {
-            Ok(found) => {
-                let token = self.tokens.of(Some(principal), found.generation);
-                let call = call.cancellation(token.clone()).build();
-                *self.held.lock() = Some(token);
-                call
-            }
+            Ok(found) => call.cancellation(self.tokens.of(Some(principal), found.generation)).build(),
             Err(unusable) => {
                 tracing::warn!(
                     target: "astrid.principals",

@@ -22,7 +22,7 @@ pub(crate) use held::Held;
 pub(crate) use keyring::{ProfileKeys, follow_keys};
 pub(crate) use overlay::FileOverlay;
 pub(crate) use restrictions::ProfileRestrictions;
-pub(crate) use serve::{Served, disabled};
+pub(crate) use serve::{disabled, open_desk, whom};
 
 /// Opens what the home knows of principals, with the largest memory any of them may have.
 pub(crate) fn open(

@@ -1,70 +1,50 @@
 //! From the caller of a handler to the principal it is served as, or the reason it is not.
 
-use std::time::Duration;
-
 use astrid_host_context::{Attribution, CallContext, Caller, Principal, Standing};
 use astrid_host_sys::LogRouter;
-use astrid_principals::{CallToken, FuelRate, Principals, Quotas};
+use astrid_principals::{Desk, Principals, Resolved, Tokens};
 
 use crate::Invoker;
 
-/// One call's principal, with what its profile gives it.
-pub(crate) struct Served {
-    /// `None` only in a runtime that nobody owns.
-    pub(crate) principal: Option<Principal>,
-    pub(crate) caller: Option<Caller>,
-    pub(crate) quotas: Quotas,
-    /// Of the profile that was read, for [`astrid_principals::Tokens::of`].
-    pub(crate) generation: u64,
+/// Looks up everything that calls of `who` through one capsule need, and makes its directories. An error
+/// is a deny's reason.
+pub(crate) async fn open_desk(
+    who: Option<&Principal>,
+    principals: &Principals,
+    tokens: &Tokens,
+    logs: &LogRouter,
+) -> Result<Box<Desk>, String> {
+    // Before the profile, so that whatever changes from here on makes the desk old.
+    let seen = principals.seen();
+    let found = match who {
+        Some(who) => {
+            let found = principals.resolve(who).await.map_err(|unusable| unusable.to_string())?;
+            settle(who, &found, principals, logs).await;
+            found
+        }
+        None => principals.profiles.nobodys(),
+    };
+    let token = tokens.of(who, found.generation);
+    // Revoked between its profile and its token.
+    if token.standing() == Standing::Retired {
+        return Err(disabled(who));
+    }
+    Ok(Box::new(principals.desk(who, found, seen, token)))
 }
 
-impl Served {
-    /// Resolves the profile and makes its directories. An error is a deny's reason.
-    pub(crate) async fn resolve(
-        caller: Option<Invoker>,
-        idle: &CallContext,
-        principals: &Principals,
-        logs: &LogRouter,
-    ) -> Result<Self, String> {
-        let (principal, caller) = whom(caller, idle)?;
-        let Some(who) = principal else {
-            let quotas = principals.profiles.default_profile().quotas;
-            return Ok(Self { principal: None, caller, quotas, generation: 0 });
-        };
-        let found = principals.resolve(&who).await.map_err(|unusable| unusable.to_string())?;
-        if !principals.is_settled(&who, &found) {
-            let (homes, logs, name, profile) =
-                (principals.homes.clone(), logs.clone(), who.clone(), found.profile.clone());
-            let made = principals.settle(&who, &found, move || {
-                homes.home(&name, &profile)?;
-                logs.register(&name)
-            });
-            if let Err(error) = made.await {
-                // What needs the home says so itself; what does not goes on.
-                tracing::warn!(target: "astrid.principals", principal = who.as_str(), %error, "a home could not be made");
-            }
-        }
-        let (quotas, generation) = (found.profile.quotas, found.generation);
-        Ok(Self { principal: Some(who), caller, quotas, generation })
+async fn settle(who: &Principal, found: &Resolved, principals: &Principals, logs: &LogRouter) {
+    if principals.is_settled(who, found) {
+        return;
     }
-
-    /// The wall clock of the call.
-    pub(crate) fn timeout(&self) -> Duration {
-        self.quotas.timeout()
-    }
-
-    /// How fast the principal may burn.
-    pub(crate) fn fuel(&self) -> FuelRate {
-        let Quotas { max_cpu_fuel_per_sec: per_second, max_in_flight_calls: in_flight, .. } = self.quotas;
-        FuelRate { per_second, in_flight }
-    }
-
-    /// Refuses a principal that was revoked between its profile and its token.
-    pub(crate) fn check(&self, token: &CallToken) -> Result<(), String> {
-        match token.standing() {
-            Standing::Retired => Err(disabled(self.principal.as_ref())),
-            Standing::Live | Standing::Cancelled => Ok(()),
-        }
+    let (homes, logs, name, profile) =
+        (principals.homes.clone(), logs.clone(), who.clone(), found.profile.clone());
+    let made = principals.settle(who, found, move || {
+        homes.home(&name, &profile)?;
+        logs.register(&name)
+    });
+    if let Err(error) = made.await {
+        // What needs the home says so itself; what does not goes on.
+        tracing::warn!(target: "astrid.principals", principal = who.as_str(), %error, "a home could not be made");
     }
 }
 
@@ -75,7 +55,10 @@ pub(crate) fn disabled(who: Option<&Principal>) -> String {
 
 /// The owner answers for what the host says itself, and for nobody else: a message that names a
 /// principal and gives it no authority is nobody's.
-fn whom(caller: Option<Invoker>, idle: &CallContext) -> Result<(Option<Principal>, Option<Caller>), String> {
+pub(crate) fn whom(
+    caller: Option<Invoker>,
+    idle: &CallContext,
+) -> Result<(Option<Principal>, Option<Caller>), String> {
     let owner = || idle.principal().cloned();
     match caller {
         None => Ok((owner(), None)),

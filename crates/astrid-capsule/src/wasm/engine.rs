@@ -7,7 +7,6 @@ use std::time::Duration;
 use astrid_host_context::{CapsuleId, Principal};
 use astrid_host_uplink::{Endpoint, InboundRx};
 use astrid_principals::{RevocationHook, Tokens};
-use bytes::Bytes;
 use parking_lot::Mutex;
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
@@ -18,7 +17,7 @@ use super::store::Template;
 use super::traps::Traps;
 use crate::inbound::Queue;
 use crate::pool::{Mode, Pool, Unavailable};
-use crate::{Exclusive, HandlerResult, Invoker, Readiness};
+use crate::{Exclusive, Readiness};
 
 /// How long a cancelled call or run loop may take to end by itself before it is dropped.
 const GRACE: Duration = Duration::from_secs(2);
@@ -88,23 +87,14 @@ impl WasmEngine {
         }
     }
 
-    /// Waits for the handlers that run and lets none begin until the permit is dropped; `None` if that took
+    /// Waits for the handlers that run and lets none begin until the guard is dropped; `None` if that took
     /// too long. A pool that ended runs none.
     pub(crate) async fn exclusive(&self, until: Instant) -> Option<Exclusive> {
         match self.pool.exclusive(Some(until)).await {
-            Ok(permit) => Some(Exclusive::of(permit)),
+            Ok(places) => Some(Exclusive::of(places)),
             Err(Unavailable::Closed) => Some(Exclusive::default()),
             Err(_) => None,
         }
-    }
-
-    pub(crate) async fn invoke_interceptor(
-        &self,
-        action: &str,
-        payload: &Bytes,
-        caller: Option<Invoker>,
-    ) -> HandlerResult {
-        self.invoke(action, payload, caller).await
     }
 
     pub(crate) fn uplinks(&self) -> Vec<Arc<Endpoint>> {

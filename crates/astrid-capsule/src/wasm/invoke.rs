@@ -1,32 +1,34 @@
 //! One call of a handler, from admission to result.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use astrid_guest::{CallError, CapsuleResult, HookOutcome, PayloadKind};
-use astrid_host_context::{CallContext, Caller, Cancellation, Principal, Standing};
-use astrid_principals::Admission;
+use astrid_host_context::{Caller, Invocation, Principal, Standing};
+use astrid_principals::{Admission, Desk, FuelRate, Quotas};
 use bytes::Bytes;
 use tokio::time::Instant;
 
 use super::engine::WasmEngine;
-use super::epoch::{EpochRule, EpochState};
 use super::store::{Instance, Template};
 use super::trap;
 use crate::cpu::metered;
-use crate::pool::Unavailable;
-use crate::principal::{Served, disabled};
+use crate::pool::{Lease, Unavailable};
+use crate::principal::{disabled, open_desk, whom};
 use crate::{HandlerResult, Invoker};
 
 static INVOCATIONS: AtomicU64 = AtomicU64::new(1);
 
+/// An instance on loan to one call.
+type Lent<'a> = Lease<'a, Box<Instance>>;
+
 impl WasmEngine {
-    /// Runs the handler of `action`. Whatever goes wrong is a deny, so that a chain stops closed.
-    pub(super) async fn invoke(
+    /// Runs the handler of `action` for `caller`, which it takes. Whatever goes wrong is a deny, so that a
+    /// chain stops closed.
+    pub(crate) async fn invoke(
         &self,
         action: &str,
         payload: &Bytes,
-        caller: Option<Invoker>,
+        caller: &mut Option<Invoker>,
     ) -> HandlerResult {
         match self.try_invoke(action, payload, caller).await {
             Ok(result) => result,
@@ -38,23 +40,32 @@ impl WasmEngine {
         &self,
         action: &str,
         payload: &Bytes,
-        caller: Option<Invoker>,
+        caller: &mut Option<Invoker>,
     ) -> Result<HandlerResult, String> {
         let begun = Instant::now();
-        let Template { principals, logs, idle, .. } = &self.parts.template;
-        let mut served = Served::resolve(caller, idle, principals, logs).await?;
-        let message = served.caller.take();
-        let who = served.principal.as_ref();
-        let token = self.parts.tokens.of(who, served.generation);
-        served.check(&token)?;
+        let Template { principals, idle, .. } = &self.parts.template;
+        let (who, mut message) = whom(caller.take(), idle)?;
+        let who = who.as_ref();
+        // What waits is boxed: it is rare, and every call would carry its future.
+        let (held, desk) = match self.at_hand(who, begun) {
+            Some((lease, desk)) => (Some(lease), desk),
+            None => (None, Box::pin(self.look_up(who)).await?),
+        };
+        let quotas = &desk.profile.quotas;
         // From before admission, so that waiting spends the same budget as running.
-        let deadline = (!self.parts.is_uplink).then(|| begun + served.timeout());
-        let mut admission = self.admit(&served, deadline).await?;
-        let mut lease = self.pool.checkout(who, deadline).await.map_err(|e| self.unavailable(e))?;
-        let Some(instance) = lease.item() else { return Err("interceptor failed".to_owned()) };
-
-        let context = context(instance, who, message, token.clone(), deadline);
-        let answer = self.call(instance, context, action, payload, &served, &mut admission).await;
+        let deadline = (!self.parts.is_uplink).then(|| begun + quotas.timeout());
+        let admitted = held.as_ref().and_then(|_| desk.fuel.try_admit(rate(quotas), begun));
+        let (mut lease, mut admission) = match (held, admitted) {
+            (Some(lease), Some(admission)) => (lease, admission),
+            (held, _) => {
+                // Nobody holds an instance while it waits for something else.
+                held.into_iter().for_each(Lease::give_back);
+                Box::pin(self.wait_for_turn(who, &desk, deadline)).await?
+            }
+        };
+        let instance = lease.item();
+        let answer =
+            self.call(instance, who, &mut message, deadline, action, payload, &desk, &mut admission).await;
         let burnt = principals.fuel.per_invocation().saturating_sub(instance.store.get_fuel().unwrap_or(0));
         admission.settle(burnt);
         let held = instance.store.data().meter.bytes();
@@ -66,13 +77,14 @@ impl WasmEngine {
         let answer = answer.map_err(|error| {
             tracing::error!(target: "astrid.capsule", capsule = %self.id(), action, error = ?error, "handler failed");
             self.count(&error);
-            trap::reason(&error, served.timeout(), who)
+            trap::reason(&error, quotas.timeout(), who)
         })?;
         // A guest that had the time to answer for a principal who is gone answers nobody.
         if instance.store.data().call.standing() == Standing::Retired {
             return Err(disabled(who));
         }
         instance.store.data_mut().clear(self.parts.mode);
+        instance.desk = Some(desk);
         lease.give_back();
         self.traps.answered();
         Ok(self.judge(answer))
@@ -84,40 +96,69 @@ impl WasmEngine {
         }
     }
 
-    async fn admit(&self, served: &Served, deadline: Option<Instant>) -> Result<Admission, String> {
-        let (who, rate) = (served.principal.as_ref(), served.fuel());
-        self.parts.template.principals.fuel.admit(who, rate, deadline).await.ok_or_else(|| {
-            let who = who.map_or("nobody", Principal::as_str);
-            format!("principal '{who}' is over its CPU budget of {} fuel/s", rate.per_second)
-        })
+    /// An idle instance of `who` with what its last call looked up, if nothing of that has changed since.
+    fn at_hand(&self, who: Option<&Principal>, now: Instant) -> Option<(Lent<'_>, Box<Desk>)> {
+        let mut lease = self.pool.take(who)?;
+        match lease.item().desk.take() {
+            Some(desk) if desk.is_current(&self.parts.template.principals, now) => Some((lease, desk)),
+            _ => {
+                lease.give_back();
+                None
+            }
+        }
     }
 
+    async fn look_up(&self, who: Option<&Principal>) -> Result<Box<Desk>, String> {
+        let Template { principals, logs, .. } = &self.parts.template;
+        open_desk(who, principals, &self.parts.tokens, logs).await
+    }
+
+    async fn wait_for_turn<'a, 'd>(
+        &'a self,
+        who: Option<&Principal>,
+        desk: &'d Desk,
+        deadline: Option<Instant>,
+    ) -> Result<(Lent<'a>, Admission<'d>), String> {
+        let rate = rate(&desk.profile.quotas);
+        let admission = desk.fuel.admit(rate, deadline).await.ok_or_else(|| {
+            let who = who.map_or("nobody", Principal::as_str);
+            format!("principal '{who}' is over its CPU budget of {} fuel/s", rate.per_second)
+        })?;
+        let lease = self.pool.checkout(who, deadline).await.map_err(|e| self.unavailable(e))?;
+        Ok((lease, admission))
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "all that one call consists of, used here alone")]
     async fn call(
         &self,
         instance: &mut Instance,
-        context: CallContext,
+        who: Option<&Principal>,
+        message: &mut Option<Caller>,
+        deadline: Option<Instant>,
         action: &str,
         payload: &Bytes,
-        served: &Served,
-        admission: &mut Admission,
+        desk: &Desk,
+        admission: &mut Admission<'_>,
     ) -> Result<CapsuleResult, CallError> {
         let ended = |source| CallError::Ended { export: astrid_guest::HOOK, source };
-        let Instance { store, guest, .. } = instance;
-        let principals = &self.parts.template.principals;
+        let Instance { store, guest, gauge, .. } = instance;
+        let quotas = &desk.profile.quotas;
         let state = store.data_mut();
-        let deadline = context.deadline();
-        state.call.replace(context);
-        state.meter.retarget(served.quotas.max_memory_bytes);
-        state.epoch = EpochState::new(EpochRule::Invocation { deadline });
-        let fuel = principals.fuel.per_invocation();
-        let gauge = Arc::clone(&state.gauge);
+        state.begin(Invocation {
+            principal: who,
+            caller: message.take(),
+            deadline,
+            cancellation: &desk.token,
+            number: INVOCATIONS.fetch_add(1, Ordering::Relaxed),
+        });
+        state.meter.retarget(quotas.max_memory_bytes);
+        let fuel = self.parts.template.principals.fuel.per_invocation();
         gauge.set(fuel);
         store.set_epoch_deadline(1);
         store.set_fuel(fuel).map_err(ended)?;
         store.fuel_async_yield_interval(Some(admission.interval())).map_err(ended)?;
-        let places = served.quotas.max_in_flight_calls;
-        let place = principals.in_flight.turn(served.principal.as_ref(), self.id(), places);
-        metered(guest.call_hook(store, action, payload), fuel, &gauge, admission, place).await
+        let place = desk.places.turn(self.id(), quotas.max_in_flight_calls);
+        metered(guest.call_hook(store, action, payload), fuel, gauge, admission, place).await
     }
 
     fn unavailable(&self, error: Unavailable<wasmtime::Error>) -> String {
@@ -147,22 +188,7 @@ impl WasmEngine {
     }
 }
 
-fn context(
-    instance: &Instance,
-    who: Option<&Principal>,
-    message: Option<Caller>,
-    token: Cancellation,
-    deadline: Option<Instant>,
-) -> CallContext {
-    let idle = instance.store.data().call.to_builder();
-    let context = idle
-        .cancellation(token)
-        .caller(message)
-        .deadline(deadline)
-        .invocation(INVOCATIONS.fetch_add(1, Ordering::Relaxed));
-    match who {
-        Some(principal) => context.principal(principal.clone()),
-        None => context,
-    }
-    .build()
+/// How fast the principal may burn.
+fn rate(quotas: &Quotas) -> FuelRate {
+    FuelRate { per_second: quotas.max_cpu_fuel_per_sec, in_flight: quotas.max_in_flight_calls }
 }

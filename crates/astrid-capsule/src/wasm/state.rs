@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use astrid_host_context::{CallContext, CallSlot, HostContext, HostCx, HostServices};
+use astrid_host_context::{CallContext, CallSlot, HostContext, HostCx, HostServices, Invocation};
 use astrid_host_fs::{FsCtx, FsCtxView, FsView};
 use astrid_host_http::{HttpCtx, HttpCtxView, HttpView};
 use astrid_host_io::{IoCtx, IoCtxView, IoView};
@@ -35,8 +35,9 @@ pub(crate) struct Domains {
 /// What host functions of one store reach.
 pub(crate) struct HostState {
     pub(super) call: CallSlot,
-    /// The context between invocations, kept so that ending one allocates nothing.
-    idle: CallContext,
+    /// During an invocation the context between invocations; between them the last one's, emptied, for
+    /// the next. So neither beginning nor ending one allocates.
+    other: CallContext,
     pub(super) services: HostServices,
     pub(super) table: ResourceTable,
     pub(super) domains: Domains,
@@ -54,7 +55,7 @@ impl HostState {
     ) -> Self {
         Self {
             call: CallSlot::new(idle.clone()),
-            idle,
+            other: idle,
             services,
             table: ResourceTable::new(),
             domains,
@@ -64,10 +65,18 @@ impl HostState {
         }
     }
 
+    /// Puts an invocation's context in force, until [`HostState::clear`].
+    pub(super) fn begin(&mut self, invocation: Invocation<'_>) {
+        self.epoch = EpochState::new(EpochRule::Invocation { deadline: invocation.deadline });
+        self.other.serve(invocation);
+        self.call.exchange(&mut self.other);
+    }
+
     /// Forgets everything of the invocation that ended: identity, leaked resources, counters. A guest whose
     /// memory is one principal's for good goes on using its resources.
     pub(super) fn clear(&mut self, mode: Mode) {
-        self.call.replace(self.idle.clone());
+        self.call.exchange(&mut self.other);
+        self.other.rest();
         if mode == Mode::Affine && !self.table.is_empty() {
             self.table = ResourceTable::new();
         }

@@ -6,11 +6,12 @@ use astrid_dispatch::{guest_entered, guest_left};
 use astrid_guest::{GuestInstance, GuestPre};
 use astrid_host_context::{CallContext, HostServices, Principal};
 use astrid_host_sys::LogRouter;
-use astrid_principals::Principals;
+use astrid_principals::{Desk, Principals};
 use wasmtime::{CallHook, Store, UpdateDeadline};
 
 use super::meter::{MemoryStats, StoreMemoryMeter};
 use super::state::HostState;
+use crate::cpu::FuelGauge;
 use crate::domains::DomainKit;
 use crate::pool::Make;
 
@@ -38,6 +39,10 @@ pub(crate) struct Instance {
     pub(super) guest: GuestInstance,
     /// The most memory that was told of it.
     pub(super) sampled: u64,
+    /// Its store's gauge, to be read while the store is in use.
+    pub(super) gauge: Arc<FuelGauge>,
+    /// What its principal's last call looked up, for the next.
+    pub(super) desk: Option<Box<Desk>>,
 }
 
 impl Template {
@@ -81,20 +86,21 @@ impl Template {
             Ok(())
         });
         let guest = self.guest.instantiate(&mut store).await?;
-        Ok(Instance { store, guest, sampled: 0 })
+        let gauge = store.data().gauge.clone();
+        Ok(Instance { store, guest, sampled: 0, gauge, desk: None })
     }
 }
 
 impl Make for Template {
-    type Item = Instance;
+    type Item = Box<Instance>;
     type Error = wasmtime::Error;
 
-    async fn make(&self, tag: Option<&Principal>) -> wasmtime::Result<Instance> {
-        self.instantiate_for(tag).await
+    async fn make(&self, tag: Option<&Principal>) -> wasmtime::Result<Box<Instance>> {
+        self.instantiate_for(tag).await.map(Box::new)
     }
 
     /// No package that starts processes is linked, so no instance has one.
-    fn pinned(_: &Instance) -> bool {
+    fn pinned(_: &Box<Instance>) -> bool {
         false
     }
 }

@@ -9,6 +9,7 @@ use parking_lot::Mutex;
 use tokio::time::Instant;
 
 use super::FuelLedger;
+use super::ledger::Total;
 use super::window::Window;
 
 /// Longest wait for room in the window before a call is denied (engines chapter §3).
@@ -16,8 +17,6 @@ const ADMISSION_WAIT: Duration = Duration::from_secs(1);
 /// Principals remembered before idle windows are forgotten, and how often they are looked for.
 const PRUNE_ABOVE: usize = 1000;
 const PRUNE_EVERY: Duration = Duration::from_secs(60);
-
-type Account = Option<Principal>;
 
 /// How fast one principal may burn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,8 +28,8 @@ pub struct FuelRate {
 }
 
 #[derive(Debug)]
-struct Windows {
-    of: HashMap<Account, (Window, u64)>,
+struct Accounts {
+    of: HashMap<Option<Principal>, Arc<FuelAccount>>,
     pruned: Instant,
 }
 
@@ -43,7 +42,16 @@ struct Windows {
 pub struct FuelBudget {
     per_invocation: u64,
     ledger: FuelLedger,
-    windows: Mutex<Windows>,
+    accounts: Mutex<Accounts>,
+}
+
+/// One principal's fuel. Nobody forgets it while it is held, so who calls often looks it up once.
+#[derive(Debug)]
+pub struct FuelAccount {
+    per_invocation: u64,
+    total: Total,
+    /// The window and the rate it last drained at.
+    window: Mutex<(Window, u64)>,
 }
 
 impl FuelBudget {
@@ -53,7 +61,7 @@ impl FuelBudget {
         Arc::new(Self {
             per_invocation: per_invocation.max(1),
             ledger: FuelLedger::default(),
-            windows: Mutex::new(Windows { of: HashMap::new(), pruned: Instant::now() }),
+            accounts: Mutex::new(Accounts { of: HashMap::new(), pruned: Instant::now() }),
         })
     }
 
@@ -73,41 +81,51 @@ impl FuelBudget {
     #[must_use]
     pub fn window(&self, who: Option<&Principal>) -> u64 {
         let now = Instant::now();
-        let mut windows = self.windows.lock();
-        windows.of.get_mut(&who.cloned()).map_or(0, |(window, rate)| window.used(*rate, now))
+        let account = self.accounts.lock().of.get(&who.cloned()).cloned();
+        account.map_or(0, |account| {
+            let (window, rate) = &mut *account.window.lock();
+            window.used(*rate, now)
+        })
     }
 
     /// Principals with a window now.
     #[must_use]
     pub fn windows(&self) -> usize {
-        self.windows.lock().of.len()
+        self.accounts.lock().of.len()
     }
 
+    /// Where calls of `who` are admitted and charged.
+    #[must_use]
+    pub fn account(&self, who: Option<&Principal>) -> Arc<FuelAccount> {
+        let now = Instant::now();
+        let Accounts { of, pruned } = &mut *self.accounts.lock();
+        if of.len() > PRUNE_ABOVE && now.saturating_duration_since(*pruned) >= PRUNE_EVERY {
+            of.retain(|_, account| Arc::strong_count(account) > 1 || !account.is_idle(now));
+            *pruned = now;
+        }
+        of.entry(who.cloned()).or_insert_with(|| Arc::new(self.open(who, now))).clone()
+    }
+
+    fn open(&self, who: Option<&Principal>, now: Instant) -> FuelAccount {
+        FuelAccount {
+            per_invocation: self.per_invocation,
+            total: self.ledger.total_of(who),
+            window: Mutex::new((Window::new(now), 1)),
+        }
+    }
+}
+
+impl FuelAccount {
     /// Reserves the share of one call, waiting up to a second, never past `until`. `None`: over budget.
-    pub async fn admit(
-        self: &Arc<Self>,
-        who: Option<&Principal>,
-        rate: FuelRate,
-        until: Option<Instant>,
-    ) -> Option<Admission> {
-        let per_second = rate.per_second.max(1);
-        let share = (per_second / rate.in_flight.max(1)).clamp(1, self.per_invocation);
+    pub async fn admit(&self, rate: FuelRate, until: Option<Instant>) -> Option<Admission<'_>> {
         let mut now = Instant::now();
         let last = now + ADMISSION_WAIT;
         let last = until.map_or(last, |until| last.min(until));
         loop {
-            let wait =
-                self.with(who, per_second, now, |window| match window.try_take(share, per_second, now) {
-                    true => None,
-                    false => Some(window.room_in(share, per_second, now)),
-                });
-            match wait {
-                None => {
-                    let (budget, who) = (self.clone(), who.cloned());
-                    return Some(Admission { budget, who, per_second, share, spent: 0 });
-                }
-                Some(_) if now >= last => return None,
-                Some(wait) => {
+            match self.take(rate, now) {
+                Ok(admission) => return Some(admission),
+                Err(_) if now >= last => return None,
+                Err(wait) => {
                     tokio::time::sleep_until((now + wait.max(Duration::from_micros(1))).min(last)).await;
                     now = Instant::now();
                 }
@@ -115,48 +133,51 @@ impl FuelBudget {
         }
     }
 
-    fn with<R>(
-        &self,
-        who: Option<&Principal>,
-        per_second: u64,
-        now: Instant,
-        act: impl FnOnce(&mut Window) -> R,
-    ) -> R {
-        let who = who.cloned();
-        let Windows { of, pruned } = &mut *self.windows.lock();
-        if of.len() > PRUNE_ABOVE && now.saturating_duration_since(*pruned) >= PRUNE_EVERY {
-            of.retain(|_, (window, rate)| !window.is_idle(*rate, now));
-            *pruned = now;
-        }
-        let (window, rate) = of.entry(who).or_insert_with(|| (Window::new(now), per_second));
-        *rate = per_second;
-        act(window)
+    /// Reserves the share of one call if there is room for it at once.
+    #[must_use]
+    pub fn try_admit(&self, rate: FuelRate, now: Instant) -> Option<Admission<'_>> {
+        self.take(rate, now).ok()
     }
 
-    fn settle(&self, who: Account, per_second: u64, charged: u64, actual: u64) {
-        // A window that was pruned meanwhile was idle and has nothing to give back.
-        if let Some((window, _)) = self.windows.lock().of.get_mut(&who) {
-            if charged >= actual {
-                window.refund(charged - actual);
-            } else {
-                window.charge(actual - charged, per_second, Instant::now());
-            }
+    /// The reservation, or how long to wait for it.
+    fn take(&self, rate: FuelRate, now: Instant) -> Result<Admission<'_>, Duration> {
+        let per_second = rate.per_second.max(1);
+        let share = (per_second / rate.in_flight.max(1)).clamp(1, self.per_invocation);
+        let (window, draining) = &mut *self.window.lock();
+        *draining = per_second;
+        if window.try_take(share, per_second, now) {
+            Ok(Admission { account: self, per_second, share, spent: 0 })
+        } else {
+            Err(window.room_in(share, per_second, now))
         }
-        self.ledger.charge(who, actual);
+    }
+
+    fn settle(&self, per_second: u64, charged: u64, actual: u64) {
+        let window = &mut self.window.lock().0;
+        if charged >= actual {
+            window.refund(charged - actual);
+        } else {
+            window.charge(actual - charged, per_second, Instant::now());
+        }
+        self.total.add(actual);
+    }
+
+    fn is_idle(&self, now: Instant) -> bool {
+        let (window, rate) = &mut *self.window.lock();
+        window.is_idle(*rate, now)
     }
 }
 
 /// One call's reservation. Unless settled it charges its whole share: who vanishes pays in full.
 #[derive(Debug)]
-pub struct Admission {
-    budget: Arc<FuelBudget>,
-    who: Account,
+pub struct Admission<'a> {
+    account: &'a FuelAccount,
     per_second: u64,
     share: u64,
     spent: u64,
 }
 
-impl Admission {
+impl Admission<'_> {
     /// Fuel between two looks at the window: fine enough to pace, coarse enough to cost nothing.
     #[must_use]
     pub fn interval(&self) -> u64 {
@@ -168,15 +189,15 @@ impl Admission {
         let charged = self.share.max(self.spent);
         self.spent = self.spent.max(total);
         let (now, rate) = (Instant::now(), self.per_second);
-        self.budget.with(self.who.as_ref(), rate, now, |window| {
-            window.charge(total.saturating_sub(charged), rate, now);
-            window.room_in(0, rate, now)
-        })
+        let (window, draining) = &mut *self.account.window.lock();
+        *draining = rate;
+        window.charge(total.saturating_sub(charged), rate, now);
+        window.room_in(0, rate, now)
     }
 
     /// Ends the call with what it really burnt.
     pub fn settle(self, actual: u64) {
-        self.budget.settle(self.who, self.per_second, self.share.max(self.spent), actual);
+        self.account.settle(self.per_second, self.share.max(self.spent), actual);
     }
 }
 

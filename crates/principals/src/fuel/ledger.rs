@@ -1,6 +1,8 @@
 //! What every principal burnt since the host started.
 
 use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use astrid_host_context::Principal;
 use parking_lot::Mutex;
@@ -10,39 +12,73 @@ const MAX_ENTRIES: usize = 65_536;
 
 /// Total fuel by principal; `None` stands for calls of nobody. Survives reloads of capsules.
 #[derive(Debug, Default)]
-pub struct FuelLedger(Mutex<Totals>);
+pub struct FuelLedger {
+    of: Mutex<HashMap<Option<Principal>, Total>>,
+    others: Total,
+}
 
-#[derive(Debug, Default)]
-struct Totals {
-    of: HashMap<Option<Principal>, u64>,
-    others: u64,
+/// One principal's total, to be looked up once and added to without a lock.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Total(Arc<AtomicU64>);
+
+impl Total {
+    /// Adds `fuel`, stopping at the largest number.
+    pub(super) fn add(&self, fuel: u64) {
+        let before = self.0.fetch_add(fuel, Ordering::Relaxed);
+        if before.checked_add(fuel).is_none() {
+            self.0.store(u64::MAX, Ordering::Relaxed);
+        }
+    }
+
+    fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
 }
 
 impl FuelLedger {
-    /// Adds `fuel`, stopping at the largest number.
-    pub fn charge(&self, who: Option<Principal>, fuel: u64) {
-        let totals = &mut *self.0.lock();
-        let full = totals.of.len() >= MAX_ENTRIES;
-        let total = match totals.of.get_mut(&who) {
-            Some(total) => total,
-            None if full => &mut totals.others,
-            None => totals.of.entry(who).or_default(),
-        };
-        *total = total.saturating_add(fuel);
+    /// Where `who` is charged; a total of its own as long as there is room.
+    pub(super) fn total_of(&self, who: Option<&Principal>) -> Total {
+        let (mut totals, who) = (self.of.lock(), who.cloned());
+        if totals.len() >= MAX_ENTRIES {
+            return totals.get(&who).unwrap_or(&self.others).clone();
+        }
+        totals.entry(who).or_default().clone()
     }
 
     /// What one principal burnt.
     #[must_use]
     pub fn total(&self, who: Option<&Principal>) -> u64 {
-        self.0.lock().of.get(&who.cloned()).copied().unwrap_or(0)
+        self.of.lock().get(&who.cloned()).map_or(0, Total::get)
     }
 
     /// All totals, in no order, with that of principals beyond the ledger's size last and as nobody's.
     #[must_use]
     pub fn snapshot(&self) -> Vec<(Option<Principal>, u64)> {
-        let totals = self.0.lock();
-        let own = totals.of.iter().map(|(who, fuel)| (who.clone(), *fuel));
-        let others = (totals.others > 0).then_some((None, totals.others));
+        let totals = self.of.lock();
+        let own = totals.iter().map(|(who, total)| (who.clone(), total.get()));
+        let others = Some((None, self.others.get())).filter(|(_, fuel)| *fuel > 0);
         own.chain(others).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_total_stops_at_the_largest_number_and_those_beyond_the_ledgers_size_share_one() {
+        let ledger = FuelLedger::default();
+        ledger.total_of(None).add(u64::MAX - 1);
+        ledger.total_of(None).add(7);
+        assert_eq!(ledger.total(None), u64::MAX);
+        for n in 1..MAX_ENTRIES {
+            ledger.total_of(Some(&Principal::parse(&format!("p{n}")).unwrap())).add(1);
+        }
+        let (known, late) = (Principal::parse("p1").unwrap(), Principal::parse("late").unwrap());
+        ledger.total_of(Some(&known)).add(1);
+        ledger.total_of(Some(&late)).add(3);
+        assert_eq!((ledger.total(Some(&known)), ledger.total(Some(&late))), (2, 0));
+        let snapshot = ledger.snapshot();
+        assert_eq!((snapshot.len(), snapshot.last()), (MAX_ENTRIES + 1, Some(&(None, 3))));
     }
 }

@@ -4,5 +4,5 @@ mod budget;
 mod ledger;
 mod window;
 
-pub use budget::{Admission, FuelBudget, FuelRate};
+pub use budget::{Admission, FuelAccount, FuelBudget, FuelRate};
 pub use ledger::FuelLedger;

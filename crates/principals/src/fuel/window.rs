@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+const NANOS: u64 = 1_000_000_000;
+
 /// Fuel used lately, draining at the principal's rate.
 ///
 /// A level that drains continuously stands for the sliding second: the principal is over budget
@@ -60,14 +62,49 @@ impl Window {
     }
 
     fn drain(&mut self, rate: u64, now: Instant) {
-        let elapsed = now.saturating_duration_since(self.at).as_nanos();
-        let drained = u128::from(rate).saturating_mul(elapsed) / 1_000_000_000;
-        self.level = self.level.saturating_sub(u64::try_from(drained).unwrap_or(u64::MAX));
+        if self.level > 0 {
+            let elapsed = now.saturating_duration_since(self.at);
+            self.level = self.level.saturating_sub(drained(elapsed, rate));
+        }
         self.at = now;
     }
 }
 
+/// What drains at `rate` a second. In 64 bits where they hold it: every call asks twice.
+fn drained(elapsed: Duration, rate: u64) -> u64 {
+    let nanos = elapsed.as_nanos();
+    let narrow = u64::try_from(nanos).ok().and_then(|nanos| nanos.checked_mul(rate));
+    narrow.map_or_else(
+        || {
+            let drained = u128::from(rate).saturating_mul(nanos) / u128::from(NANOS);
+            u64::try_from(drained).unwrap_or(u64::MAX)
+        },
+        |product| product / NANOS,
+    )
+}
+
 fn nanos(fuel: u64, rate: u64) -> Duration {
-    let nanos = u128::from(fuel).saturating_mul(1_000_000_000).div_ceil(u128::from(rate.max(1)));
+    let nanos = u128::from(fuel).saturating_mul(u128::from(NANOS)).div_ceil(u128::from(rate.max(1)));
     Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_drains_is_the_same_in_64_bits_and_in_128() {
+        for (nanos, rate, expected) in [
+            (0, u64::MAX, 0),
+            (1_000_000_000, 7, 7),
+            (1_999_999_999, 1, 1),
+            (500_000_000, 2_000_000_000, 1_000_000_000),
+            (9_223_372_036, 2_000_000_000, 18_446_744_072),
+            (9_223_372_037, 2_000_000_000, 18_446_744_074),
+            (1_000_000_000, u64::MAX, u64::MAX),
+            (u64::MAX, u64::MAX, u64::MAX),
+        ] {
+            assert_eq!(drained(Duration::from_nanos(nanos), rate), expected, "{nanos} ns at {rate}");
+        }
+    }
 }

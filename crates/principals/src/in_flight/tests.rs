@@ -5,7 +5,7 @@ fn capsule(name: &str) -> CapsuleId {
     CapsuleId::parse(name).unwrap()
 }
 
-fn try_enter(turn: &mut Turn) -> bool {
+fn try_enter(turn: &mut Turn<'_>) -> bool {
     turn.poll_enter(&mut Context::from_waker(Waker::noop())).is_ready()
 }
 
@@ -13,7 +13,8 @@ fn try_enter(turn: &mut Turn) -> bool {
 fn no_more_than_the_limit_compute_and_a_call_that_waits_makes_room() {
     let places = InFlight::default();
     let alice = Principal::parse("alice").unwrap();
-    let mut turns: Vec<_> = (0..3).map(|_| places.turn(Some(&alice), &capsule("c"), 2)).collect();
+    let (of_alice, c) = (places.places(Some(&alice)), capsule("c"));
+    let mut turns: Vec<_> = (0..3).map(|_| of_alice.turn(&c, 2)).collect();
     assert_eq!(turns.iter_mut().map(try_enter).collect::<Vec<_>>(), [true, true, false]);
     assert_eq!(places.running(Some(&alice)), 2);
     turns[0].leave();
@@ -27,18 +28,18 @@ fn no_more_than_the_limit_compute_and_a_call_that_waits_makes_room() {
 fn principals_do_not_wait_for_one_another() {
     let places = InFlight::default();
     let (alice, bob) = (Principal::parse("alice").unwrap(), Principal::parse("bob").unwrap());
-    let mut of_alice = places.turn(Some(&alice), &capsule("c"), 1);
-    let mut of_bob = places.turn(Some(&bob), &capsule("c"), 1);
-    assert!(try_enter(&mut of_alice) && try_enter(&mut of_bob));
+    let (of_alice, of_bob, c) = (places.places(Some(&alice)), places.places(Some(&bob)), capsule("c"));
+    assert!(try_enter(&mut of_alice.turn(&c, 1)) && try_enter(&mut of_bob.turn(&c, 1)));
 }
 
 #[test]
 fn places_go_round_the_capsules_that_wait() {
     let places = InFlight::default();
-    let mut first = places.turn(None, &capsule("busy"), 1);
+    let (nobody, [a, b]) = (places.places(None), ["busy", "other"].map(capsule));
+    let mut first = nobody.turn(&a, 1);
     assert!(try_enter(&mut first));
-    let mut busy: Vec<_> = (0..3).map(|_| places.turn(None, &capsule("busy"), 1)).collect();
-    let mut other = places.turn(None, &capsule("other"), 1);
+    let mut busy: Vec<_> = (0..3).map(|_| nobody.turn(&a, 1)).collect();
+    let mut other = nobody.turn(&b, 1);
     for turn in busy.iter_mut().chain([&mut other]) {
         assert!(!try_enter(turn));
     }
@@ -51,7 +52,8 @@ fn places_go_round_the_capsules_that_wait() {
 #[test]
 fn a_place_that_was_given_to_a_call_that_went_away_goes_on() {
     let places = InFlight::default();
-    let mut turns: Vec<_> = (0..3).map(|_| places.turn(None, &capsule("c"), 1)).collect();
+    let (nobody, c) = (places.places(None), capsule("c"));
+    let mut turns: Vec<_> = (0..3).map(|_| nobody.turn(&c, 1)).collect();
     assert_eq!(turns.iter_mut().map(try_enter).collect::<Vec<_>>(), [true, false, false]);
     turns[0].leave();
     drop(turns.remove(1));
@@ -61,9 +63,10 @@ fn a_place_that_was_given_to_a_call_that_went_away_goes_on() {
 #[test]
 fn a_raised_limit_lets_those_in_line_in() {
     let places = InFlight::default();
-    let mut turns: Vec<_> = (0..3).map(|_| places.turn(None, &capsule("c"), 1)).collect();
+    let (nobody, c) = (places.places(None), capsule("c"));
+    let mut turns: Vec<_> = (0..3).map(|_| nobody.turn(&c, 1)).collect();
     assert_eq!(turns.iter_mut().map(try_enter).collect::<Vec<_>>(), [true, false, false]);
-    let mut late = places.turn(None, &capsule("c"), 3);
+    let mut late = nobody.turn(&c, 3);
     assert!(!try_enter(&mut late));
     assert!(try_enter(&mut turns[1]) && try_enter(&mut turns[2]));
 }
@@ -75,7 +78,8 @@ async fn under_load_the_limit_holds_and_everybody_gets_a_turn() {
     let calls = (0..40).map(|n| {
         let (places, inside) = (places.clone(), inside.clone());
         tokio::spawn(async move {
-            let mut turn = places.turn(None, &capsule(&format!("c{}", n % 3)), 4);
+            let (places, capsule) = (places.places(None), capsule(&format!("c{}", n % 3)));
+            let mut turn = places.turn(&capsule, 4);
             for _ in 0..50 {
                 poll_fn(|cx| turn.poll_enter(cx)).await;
                 assert!(inside.fetch_add(1, std::sync::atomic::Ordering::SeqCst) < 4);
@@ -95,15 +99,18 @@ async fn under_load_the_limit_holds_and_everybody_gets_a_turn() {
 fn principals_without_a_call_take_room_only_up_to_a_bound() {
     let places = InFlight::default();
     let alice = Principal::parse("alice").unwrap();
-    let mut first = places.turn(Some(&alice), &capsule("c"), 1);
+    let ([of_alice, again], [c, d]) =
+        ([(); 2].map(|()| places.places(Some(&alice))), ["c", "d"].map(capsule));
+    let mut first = of_alice.turn(&c, 1);
     assert!(try_enter(&mut first));
     for n in 0..5000 {
-        drop(places.turn(Some(&Principal::parse(&format!("p{n}")).unwrap()), &capsule("c"), 1));
+        let places = places.places(Some(&Principal::parse(&format!("p{n}")).unwrap()));
+        assert!(try_enter(&mut places.turn(&c, 1)));
     }
     assert_eq!(places.under_way(), std::slice::from_ref(&alice));
     assert!(places.queues.lock().of.len() <= MAX_IDLE);
-    assert!(
-        !try_enter(&mut places.turn(Some(&alice), &capsule("d"), 1)),
-        "who has a call is never forgotten"
-    );
+    assert!(!try_enter(&mut again.turn(&d, 1)), "who has a call is never forgotten");
+    first.end();
+    assert_eq!(places.under_way(), []);
+    assert!(try_enter(&mut again.turn(&d, 1)));
 }
