@@ -1,6 +1,5 @@
 //! What an operator sets about the network, and real guests on sockets.
-#![expect(clippy::unwrap_used, reason = "a test that cannot set up must fail")]
-#![allow(dead_code, clippy::allow_attributes, reason = "each test file uses a part of the support")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot set up must fail")]
 
 #[path = "network/client.rs"]
 mod client;
