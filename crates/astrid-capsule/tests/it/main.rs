@@ -1,0 +1,22 @@
+//! The tests of this crate in one program, so that wasmtime is linked once and not once a file.
+#![expect(clippy::unwrap_used, reason = "a test that cannot set up must fail")]
+
+mod authority;
+mod boot;
+mod cache;
+mod coverage;
+mod cron;
+mod dispatch;
+mod fixtures;
+mod health;
+mod invoke;
+mod kv_guest;
+mod load;
+mod principals;
+mod profiles;
+mod run_loop;
+#[path = "../support/mod.rs"]
+mod support;
+mod unload;
+mod uplinks;
+mod views;
