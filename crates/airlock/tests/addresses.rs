@@ -153,6 +153,65 @@ fn v6() -> impl Strategy<Value = Ipv6Addr> {
         .prop_map(|(a, b, r)| Ipv6Addr::new(a, b, r[0], r[1], r[2], r[3], r[4], r[5]))
 }
 
+// net cases 2 and 3
+#[test]
+fn the_two_ipv4_tables_agree_at_both_sides_of_every_edge() {
+    for bits in (0..=u32::MAX).step_by(1 << 8) {
+        // Every block is at least a /24 or one address, and an edge of one is at an end of a /24.
+        for at in [bits, bits.wrapping_sub(1), bits.wrapping_add(1)] {
+            let address = Ipv4Addr::from_bits(at);
+            assert_eq!(blocked(address.into()), blocked_v4(address), "{address}");
+        }
+    }
+    for single in [Ipv4Addr::new(168, 63, 129, 16), Ipv4Addr::new(100, 100, 100, 200)] {
+        for at in [single.to_bits() - 1, single.to_bits(), single.to_bits() + 1] {
+            assert_eq!(blocked(Ipv4Addr::from_bits(at).into()), blocked_v4(Ipv4Addr::from_bits(at)));
+        }
+    }
+}
+
+/// Every family that issue and chapter name, as a network and its length; whole, whatever follows.
+const FAMILIES: [(&str, &str, u32); 26] = [
+    ("unspecified and compatible", "::", 96),
+    ("translated", "::ffff:0:0:0", 96),
+    ("local nat64", "64:ff9b:1::", 48),
+    ("discard", "100::", 64),
+    ("discard, second", "100:0:0:1::", 64),
+    ("teredo", "2001::", 32),
+    ("benchmark", "2001:2::", 48),
+    ("orchid", "2001:10::", 28),
+    ("orchid, second", "2001:20::", 28),
+    ("protocol", "2001::", 23),
+    ("documentation", "2001:db8::", 32),
+    ("documentation, second", "3fff::", 20),
+    ("segment routing", "5f00::", 16),
+    ("unique local", "fc00::", 7),
+    ("link local", "fe80::", 10),
+    ("site local", "fec0::", 10),
+    ("multicast", "ff00::", 8),
+    ("mapped private", "::ffff:10.0.0.0", 104),
+    ("mapped loopback", "::ffff:127.0.0.0", 104),
+    ("mapped cgnat", "::ffff:100.64.0.0", 106),
+    ("mapped benchmark", "::ffff:198.18.0.0", 111),
+    ("mapped link local", "::ffff:169.254.0.0", 112),
+    ("nat64 private", "64:ff9b::10.0.0.0", 104),
+    ("6to4 private", "2002:a00::", 24),
+    ("6to4 link local", "2002:a9fe::", 32),
+    ("outside 2000::/3", "8000::", 1),
+];
+
+proptest! {
+    #[test]
+    fn whole_families_are_blocked_whatever_the_rest_of_an_address_is(rest in any::<u128>()) {
+        for (family, network, len) in FAMILIES {
+            let mask = u128::MAX.checked_shl(128 - len).unwrap();
+            let network: Ipv6Addr = network.parse().unwrap();
+            let address = Ipv6Addr::from_bits(network.to_bits() & mask | rest & !mask);
+            prop_assert!(blocked(address.into()), "{}: {}", family, address);
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(20_000))]
 

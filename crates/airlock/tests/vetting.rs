@@ -162,3 +162,28 @@ async fn the_systems_resolver_knows_this_machine_and_no_invalid_name() {
     assert!(system.resolve("localhost").await.unwrap().iter().all(IpAddr::is_loopback));
     assert!(system.resolve("name.invalid").await.is_err());
 }
+
+// http case 52
+#[test]
+fn consent_admits_what_a_literal_entry_could_and_nothing_else() {
+    let airlock = airlock(Scripted::new(), &[]);
+    for text in ["127.0.0.1", "10.0.0.1", "[::1]", "169.254.169.254", "192.0.2.1"] {
+        let vetted = airlock.vet_consented(&host(text), 80).unwrap();
+        assert_eq!((vetted.addresses().len(), vetted.admission()), (1, Admission::OptedIn), "{text}");
+    }
+    for text in ["0.0.0.0", "224.0.0.1", "255.255.255.255", "240.0.0.1", "[64:ff9b::a00:1]"] {
+        assert!(blocked(airlock.vet_consented(&host(text), 80)), "{text}");
+    }
+    assert!(airlock.vet_consented(&host("localhost"), 80).is_err());
+}
+
+#[test]
+fn rules_that_are_in_force_already_are_no_change() {
+    let airlock = airlock(Scripted::new(), &["127.0.0.1:80"]);
+    let mut changed = airlock.rules_changed();
+    assert!(!airlock.put_rules(rules(&["127.0.0.1:80"])));
+    assert!(!changed.has_changed().unwrap());
+    assert!(airlock.put_rules(rules(&["127.0.0.1:81"])));
+    assert!(changed.has_changed().unwrap());
+    changed.mark_unchanged();
+}

@@ -135,3 +135,17 @@ fn masses_are_folded_by_principal_target_and_outcome_and_none_is_lost() {
     assert_eq!((&first["first_seq"], &first["target"]), (&"1".into(), &"t".into()));
     assert!(first.get("seq").is_none());
 }
+
+#[tokio::test]
+async fn what_was_waited_for_is_in_the_file_while_the_sink_is_open() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("audit.jsonl");
+    let sink = Arc::new(JsonLines::open(&path, 1 << 20, 1).unwrap());
+    let services = HostServices::new(Arc::new(AllowAll), Arc::new(Budgets::new()), sink.clone());
+    let call = CallContext::builder(CapsuleId::parse("c").unwrap()).build();
+    for count in 1..=20 {
+        let _ = Entry::new(&call, &services, &OP).run_now(|| Err::<(), _>(Refusal::Cancelled));
+        services.audit().written().await;
+        assert_eq!(lines(&path).len(), count);
+    }
+}

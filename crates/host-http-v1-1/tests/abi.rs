@@ -45,3 +45,38 @@ fn guests_of_both_versions_link_over_one_state() {
         linker.instantiate_pre(&Component::new(&engine, &guest).unwrap()).unwrap();
     }
 }
+
+/// A guest that hands the stream of one version to a function that takes `wanted`'s.
+fn hands_over(stream: &str, wanted: &str) -> String {
+    let import = |name: &str, version: &str| {
+        format!(
+            r#"(import "astrid:http/host@{version}" (instance ${name}
+                (export "http-stream" (type $s (sub resource)))
+                (export "[method]http-stream.status" (func (param "self" (borrow $s)) (result u16)))))
+              (alias export ${name} "http-stream" (type $stream-{name}))"#
+        )
+    };
+    format!(
+        r#"(component {} {}
+            (component $taker
+                (import "stream" (type $t (sub resource)))
+                (import "status" (func (param "self" (borrow $t)) (result u16))))
+            (instance (instantiate $taker
+                (with "stream" (type $stream-{stream}))
+                (with "status" (func ${wanted} "[method]http-stream.status")))))"#,
+        import("old", "1.0.0"),
+        import("new", "1.1.0"),
+    )
+}
+
+// http case 51
+#[test]
+fn a_handle_of_one_version_is_none_of_the_other() {
+    let engine = Engine::default();
+    for version in ["old", "new"] {
+        let other = if version == "old" { "new" } else { "old" };
+        Component::new(&engine, hands_over(version, version)).unwrap();
+        let refused = Component::new(&engine, hands_over(version, other)).unwrap_err();
+        assert!(format!("{refused:#}").contains("resource types are not the same"), "{refused:#}");
+    }
+}

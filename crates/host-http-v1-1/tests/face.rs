@@ -119,3 +119,28 @@ async fn errors_have_the_contracts_names() {
         assert_eq!(format!("{arm:?}"), format!("ErrorCode::{name}"));
     }
 }
+
+// http case 51
+#[tokio::test]
+async fn streams_of_both_versions_come_out_of_one_budget() {
+    use astrid_host_http::v1_0::astrid::http::host as old;
+    let url = serve(b"HTTP/1.1 200 X\r\ncontent-length: 2\r\n\r\nok").await;
+    let mut store = Store::new();
+    let mut view = store.view();
+    let first = || old::HttpRequestData {
+        url: url.clone(),
+        method: old::HttpMethod::Get,
+        headers: Vec::new(),
+        body: None,
+    };
+    for _ in 0..2 {
+        old::Host::http_stream_start(&mut view, first()).await.unwrap();
+        Host::http_stream_start(&mut view, data(&url)).await.unwrap();
+    }
+    let error = old::Host::http_stream_start(&mut view, first()).await.unwrap_err();
+    let arm = old::Host::convert_error_code(&mut view, error).unwrap();
+    assert_eq!(format!("{arm:?}"), "ErrorCode::Quota");
+    let error = Host::http_stream_start(&mut view, data(&url)).await.unwrap_err();
+    let arm = Host::convert_error_code(&mut view, error).unwrap();
+    assert_eq!(format!("{arm:?}"), "ErrorCode::Quota");
+}

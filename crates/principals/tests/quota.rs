@@ -110,3 +110,18 @@ async fn a_resource_no_profile_speaks_of_keeps_its_own_limit_for_each_capsule() 
     assert!(principals.quota.acquire(&of(&b), &OTHER, 1).is_ok());
     assert!(principals.quota.acquire(&of(&b), &OTHER, u64::MAX).is_err());
 }
+
+#[test]
+fn an_operators_limit_takes_the_place_of_a_default_and_of_no_profiles_rule() {
+    let root = tempfile::tempdir().unwrap();
+    let principals = open(root.path());
+    let (alice, a) = (principal("alice"), capsule("a"));
+    let subject = Subject { principal: Some(&alice), capsule: &a };
+    principals.quota.operator_limits([(&OTHER, 1), (&THROUGHPUT, 1)]);
+    let held = principals.quota.acquire(&subject, &OTHER, 1).unwrap();
+    assert_eq!(principals.quota.acquire(&subject, &OTHER, 1).unwrap_err().limit, 1);
+    assert_eq!(principals.quota.limit(&subject, &THROUGHPUT), 10_485_760);
+    drop(held);
+    principals.quota.operator_limits([(&OTHER, 9)]);
+    assert_eq!(principals.quota.limit(&subject, &OTHER), 1, "once is once");
+}

@@ -9,7 +9,7 @@ use astrid_host_context::AuditSink;
 use astrid_host_http::Consent;
 use astrid_host_uplink::Links;
 
-use super::{Runtime, follow, jobs};
+use super::{Runtime, jobs};
 use crate::{CapsuleError, Config, Exempt};
 
 /// Builds a [`Runtime`].
@@ -144,9 +144,9 @@ impl RuntimeBuilder {
     /// The home cannot be written, its configuration is wrong, the store is locked by another process or
     /// damaged, or the owner's name is not valid.
     pub async fn build(self) -> Result<Runtime, CapsuleError> {
-        let followed = self.config.is_none().then(|| self.local_egress.clone());
         let started = tokio::task::spawn_blocking(move || self.start()).await;
-        let inner = Arc::new(started.map_err(CapsuleError::host)??);
+        let (inner, follower) = started.map_err(CapsuleError::host)??;
+        let inner = Arc::new(inner);
         jobs::serve(&inner)?;
         tokio::spawn(crate::principal::sweep(Arc::downgrade(&inner.principals)));
         inner.net.follow_rules();
@@ -154,8 +154,7 @@ impl RuntimeBuilder {
             Arc::downgrade(&inner.principals),
             inner.net.connections.clone(),
         ));
-        if let Some(always) = followed {
-            let follower = follow::Follower::new(&inner.home, &inner.net.airlock, always);
+        if let Some(follower) = follower {
             inner.tasks.lock().push(tokio::spawn(follower.run()).abort_handle());
         }
         Ok(Runtime(inner))

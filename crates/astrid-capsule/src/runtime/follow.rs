@@ -1,12 +1,12 @@
 //! Following the configuration file while the host runs.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, SystemTime};
 
 use astrid_airlock::{Airlock, LocalEgress};
 
-use crate::{Config, Home};
+use crate::Config;
 
 /// How often the file is looked at. What an operator takes back is closed within a second (net chapter
 /// §3.2), of which this is one half.
@@ -15,7 +15,16 @@ const LOOK: Duration = Duration::from_millis(500);
 const SETTLE: Duration = Duration::from_millis(100);
 
 /// What tells one state of the file from another; `None` while there is no file.
-type Stamp = Option<(SystemTime, u64)>;
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Stamp(Option<(SystemTime, u64)>);
+
+impl Stamp {
+    /// The file as it is now. Blocks for the disk.
+    pub(super) fn of(file: &Path) -> Self {
+        let found = std::fs::metadata(file).ok();
+        Self(found.and_then(|found| Some((found.modified().ok()?, found.len()))))
+    }
+}
 
 /// Puts `[security.capsule_local_egress]` in force whenever the file changes. Other keys wait for the
 /// next start.
@@ -24,41 +33,35 @@ pub(super) struct Follower {
     airlock: Weak<Airlock>,
     /// Admitted by whoever started the host, whatever the file says.
     always: LocalEgress,
+    /// The file that is in force.
+    known: Stamp,
 }
 
 impl Follower {
-    pub(super) fn new(home: &Home, airlock: &Arc<Airlock>, always: LocalEgress) -> Self {
-        Self { file: home.etc().join("config.toml"), airlock: Arc::downgrade(airlock), always }
+    /// Goes on from the file as it was before it was read at the start.
+    pub(super) fn new(file: PathBuf, known: Stamp, airlock: &Arc<Airlock>, always: LocalEgress) -> Self {
+        Self { file, airlock: Arc::downgrade(airlock), always, known }
     }
 
     /// Until the airlock is gone.
-    pub(super) async fn run(self) {
-        // Not the file's own stamp: it may have changed since it was read at the start.
-        let mut known = None;
-        loop {
-            let mut stamp = self.stamp().await;
-            if known != Some(stamp) {
-                tokio::time::sleep(SETTLE).await;
-                let settled = self.stamp().await;
-                if settled == stamp {
-                    self.read().await;
-                    known = Some(stamp);
-                }
-                stamp = settled;
-            }
-            if self.airlock.strong_count() == 0 {
-                return;
-            }
-            if known == Some(stamp) {
+    pub(super) async fn run(mut self) {
+        while self.airlock.strong_count() > 0 {
+            let Some(stamp) = self.stamp().await else { return };
+            if stamp == self.known {
                 tokio::time::sleep(LOOK).await;
+                continue;
+            }
+            tokio::time::sleep(SETTLE).await;
+            if self.stamp().await == Some(stamp) {
+                self.read().await;
+                self.known = stamp;
             }
         }
     }
 
-    async fn stamp(&self) -> Stamp {
+    async fn stamp(&self) -> Option<Stamp> {
         let file = self.file.clone();
-        let found = tokio::task::spawn_blocking(move || std::fs::metadata(file)).await.ok()?.ok()?;
-        Some((found.modified().ok()?, found.len()))
+        tokio::task::spawn_blocking(move || Stamp::of(&file)).await.ok()
     }
 
     async fn read(&self) {

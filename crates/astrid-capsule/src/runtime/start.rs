@@ -16,6 +16,7 @@ use tokio::sync::RwLock;
 use wasmtime::component::Linker;
 
 use super::events;
+use super::follow::{Follower, Stamp};
 use super::health::Health;
 use super::job_store::KvJobs;
 use super::jobs::Actions;
@@ -36,8 +37,9 @@ const AUDIT_BYTES: u64 = 64 << 20;
 const AUDIT_KEEP: u32 = 4;
 
 impl RuntimeBuilder {
-    /// Opens home and store and joins the parts; blocks for the disk, on a thread of tokio's.
-    pub(super) fn start(self) -> Result<Inner, CapsuleError> {
+    /// Opens home and store and joins the parts; blocks for the disk, on a thread of tokio's. Gives who
+    /// follows the configuration's file, where it was one.
+    pub(super) fn start(self) -> Result<(Inner, Option<Follower>), CapsuleError> {
         let Self {
             home,
             workspace,
@@ -60,12 +62,15 @@ impl RuntimeBuilder {
         let opened = mounts::workspace(&workspace)?;
         let home = Home::open(&home.map_or_else(Home::default_root, Ok)?)?;
         let roots = Roots::resolve(Some(&workspace), Some(home.root()));
+        let file = home.etc().join("config.toml");
+        // Before it is read: what changes meanwhile is seen later.
+        let stamp = config.is_none().then(|| Stamp::of(&file));
         let mut config = match config {
             Some(config) => config,
-            None => Config::from_file(&home.etc().join("config.toml")).map_err(CapsuleError::host)?,
+            None => Config::from_file(&file).map_err(CapsuleError::host)?,
         };
         config.allow_unverified |= allow_unverified;
-        config.local_egress.merge(local_egress);
+        config.local_egress.merge(local_egress.clone());
         let store =
             RedbStore::open(home.state().join("kv"), &StoreOptions::default()).map_err(CapsuleError::host)?;
         let logs = LogRouter::open(home.root(), LogSettings::default()).map_err(CapsuleError::host)?;
@@ -111,7 +116,8 @@ impl RuntimeBuilder {
         principals.revocations.watch(&held);
         let actions =
             Actions { registry: registry.clone(), dispatcher: dispatcher.clone(), bus: bus.clone() };
-        Ok(Inner {
+        let follower = stamp.map(|stamp| Follower::new(file, stamp, &airlock, local_egress));
+        let inner = Inner {
             cache: CompileCache::new(host.clone(), &home, &config),
             cron: CronService::new(SystemClock::new(), KvJobs::new(store.clone())?, actions),
             reserved: Arc::new(events::reserved()),
@@ -146,7 +152,8 @@ impl RuntimeBuilder {
             home,
             roots,
             config,
-        })
+        };
+        Ok((inner, follower))
     }
 }
 

@@ -12,6 +12,7 @@ mod health;
 mod invoke;
 mod kv_guest;
 mod load;
+mod network;
 mod principals;
 mod profiles;
 mod run_loop;

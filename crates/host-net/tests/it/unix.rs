@@ -114,7 +114,7 @@ async fn wrong_tokens_get_identical_answers_and_an_old_version_is_named_first() 
 #[tokio::test]
 async fn who_is_turned_away_is_counted_by_reason() {
     let dir = tempfile::tempdir().unwrap();
-    let (auth, token) = client::auth(dir.path());
+    let (auth, token) = crate::client::auth(dir.path());
     let shake = async |said: &[u8]| {
         let (mut client, mut host) = tokio::io::duplex(4096);
         client.write_all(&frame(said)).await.unwrap();

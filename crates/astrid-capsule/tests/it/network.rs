@@ -1,20 +1,17 @@
 //! What an operator sets about the network, and real guests on sockets.
-#![expect(clippy::unwrap_used, reason = "a test that cannot set up must fail")]
-#![allow(dead_code, clippy::allow_attributes, reason = "each test file uses a part of the support")]
+#![expect(clippy::indexing_slicing, reason = "a test that cannot set up must fail")]
 
-#[path = "network/client.rs"]
 mod client;
-mod support;
 
 use std::io::Read;
 use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::support::{Place, ask, call, guest, probe_manifest_with};
 use astrid_capsule::{Capsule, HandlerResult, Readiness, Runtime};
 use client::Client;
 use serde_json::{Value, json};
-use support::{Place, ask, call, guest, probe_manifest_with};
 
 const CONNECTS: &str = "capabilities = { net_connect = [\"127.0.0.1:*\"] }\n";
 const PATIENCE: Duration = Duration::from_secs(30);
