@@ -1,7 +1,7 @@
 //! The host's budgets with limits from profiles.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use astrid_host_context::{CapsuleId, Permit, Principal, Quota, QuotaExceeded, Resource, Subject};
 use parking_lot::Mutex;
@@ -56,13 +56,28 @@ type Account = (Option<Principal>, Option<CapsuleId>, &'static str);
 pub struct ProfileQuota {
     profiles: Arc<ProfileCache>,
     held: Arc<Mutex<HashMap<Account, u64>>>,
+    operator: OnceLock<HashMap<&'static str, u64>>,
 }
 
 impl ProfileQuota {
     /// Limits from `profiles`.
     #[must_use]
     pub fn new(profiles: Arc<ProfileCache>) -> Self {
-        Self { profiles, held: Arc::default() }
+        Self { profiles, held: Arc::default(), operator: OnceLock::new() }
+    }
+
+    /// Replaces the defaults of resources that no profile speaks of, for everybody, once: what an
+    /// operator's configuration says. A second time changes nothing.
+    pub fn operator_limits(&self, limits: impl IntoIterator<Item = (&'static Resource, u64)>) {
+        let limits = limits.into_iter().map(|(resource, limit)| (resource.name, limit)).collect();
+        if self.operator.set(limits).is_err() {
+            tracing::debug!("limits of the configuration are in force already");
+        }
+    }
+
+    fn default_of(&self, resource: &Resource) -> u64 {
+        let set = self.operator.get().and_then(|limits| limits.get(resource.name));
+        set.copied().unwrap_or(resource.default)
     }
 
     /// Children of `who` that run now.
@@ -90,13 +105,13 @@ impl ProfileQuota {
 
 impl Quota for ProfileQuota {
     fn limit(&self, subject: &Subject<'_>, resource: &'static Resource) -> u64 {
-        let Some(rule) = rule(resource) else { return resource.default };
+        let Some(rule) = rule(resource) else { return self.default_of(resource) };
         let limit = (rule.limit)(&self.profiles.quotas(subject.principal));
         match rule.kind {
             Kind::Capsule | Kind::Shared(_) => limit,
             // A namespace has a bound of its own besides the principal's.
             Kind::Remainder(account) => {
-                resource.default.min(limit.saturating_sub(self.shared(subject.principal, account)))
+                self.default_of(resource).min(limit.saturating_sub(self.shared(subject.principal, account)))
             }
         }
     }

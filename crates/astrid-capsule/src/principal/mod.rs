@@ -31,6 +31,11 @@ pub(crate) fn open(
     let failed = |error| CapsuleError::host(format!("profiles in {}: {error}", home.etc().display()));
     let principals =
         Principals::open(home.root(), owner, quotas(config), config.fuel_per_invocation).map_err(failed)?;
+    principals.quota.operator_limits([
+        (&astrid_host_ipc::limits::MESSAGES, config.max_msgs_per_sec),
+        (&astrid_host_kv::NAMESPACE_BYTES, config.kv_max_namespace_bytes),
+        (&astrid_host_kv::NAMESPACE_KEYS, config.kv_max_namespace_keys),
+    ]);
     let largest = principals.largest_memory();
     Ok((principals, largest))
 }

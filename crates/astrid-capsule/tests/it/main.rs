@@ -10,11 +10,14 @@ mod dispatch;
 mod fixtures;
 mod health;
 mod invoke;
+mod ipc_guest;
 mod kv_guest;
 mod load;
+mod operator;
 mod principals;
 mod profiles;
 mod run_loop;
+mod sticky;
 #[path = "../support/mod.rs"]
 mod support;
 mod unload;
