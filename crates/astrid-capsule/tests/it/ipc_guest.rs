@@ -59,7 +59,8 @@ async fn a_handler_that_leaves_the_host_before_it_publishes_to_itself_has_no_re_
     for left in (93..=100).rev() {
         assert_eq!(text(&ended.recv().await.unwrap())["left"], left);
     }
-    assert!(tokio::time::timeout(Duration::from_millis(100), ended.recv()).await.is_err());
+    let more = tokio::time::timeout(Duration::from_millis(100), ended.recv()).await;
+    assert!(more.is_err(), "{:?}", more.map(|more| text(&more.unwrap())));
     serving.abort();
 }
 
