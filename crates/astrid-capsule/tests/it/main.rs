@@ -11,6 +11,7 @@ mod fixtures;
 mod health;
 mod invoke;
 mod ipc_guest;
+mod kv_crash;
 mod kv_guest;
 mod load;
 mod operator;
