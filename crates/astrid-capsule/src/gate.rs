@@ -10,9 +10,13 @@ use astrid_security_gate::{ManifestSecurityGate, Roots};
 use crate::{CapsuleError, Code};
 
 /// Built once at load and never changed; reads links, so not for a runtime worker.
-pub(crate) fn of(manifest: &CapsuleManifest, roots: &Roots) -> Result<ManifestSecurityGate, CapsuleError> {
-    let builder =
-        ManifestSecurityGate::builder(manifest).roots(roots).domain("ipc", Arc::new(topics(manifest)?));
+pub(crate) fn of(
+    manifest: &CapsuleManifest,
+    roots: &Roots,
+    charset: Charset,
+) -> Result<ManifestSecurityGate, CapsuleError> {
+    let topics = Arc::new(topics(manifest, charset)?);
+    let builder = ManifestSecurityGate::builder(manifest).roots(roots).domain("ipc", topics);
     let gate = builder.build().map_err(|error| CapsuleError::new(Code::Manifest, error))?;
     for warning in gate.warnings() {
         tracing::warn!(capsule = %manifest.package.name, "{warning}");
@@ -20,10 +24,10 @@ pub(crate) fn of(manifest: &CapsuleManifest, roots: &Roots) -> Result<ManifestSe
     Ok(gate)
 }
 
-fn topics(manifest: &CapsuleManifest) -> Result<AccessLists, CapsuleError> {
+fn topics(manifest: &CapsuleManifest, charset: Charset) -> Result<AccessLists, CapsuleError> {
     let publish = manifest.ipc_publish_patterns.iter().map(TopicPattern::as_str);
     let subscribe = manifest.ipc_subscribe_patterns.iter().map(TopicPattern::as_str);
-    let lists = AccessLists::parse(publish, subscribe, Charset::Token)
+    let lists = AccessLists::parse(publish, subscribe, charset)
         .map_err(|error| CapsuleError::new(Code::Manifest, error))?;
     Ok(if manifest.capabilities.uplink { lists.uplink() } else { lists })
 }

@@ -10,12 +10,16 @@ mod dispatch;
 mod fixtures;
 mod health;
 mod invoke;
+mod ipc_guest;
+mod kv_crash;
 mod kv_guest;
 mod load;
 mod network;
+mod operator;
 mod principals;
 mod profiles;
 mod run_loop;
+mod sticky;
 #[path = "../support/mod.rs"]
 mod support;
 mod unload;

@@ -3,6 +3,7 @@
 mod sockets;
 
 use astrid_sys::astrid::ipc::host as ipc;
+use astrid_sys::astrid::kv::host as kv;
 use astrid_sys::astrid::sys::host as sys;
 use astrid_sys::{CapsuleResult, Guest};
 
@@ -36,6 +37,13 @@ impl Guest for Looper {
             }
             "tcp" => sockets::tcp(),
             "unix" => sockets::unix(),
+            "ignore-closed" => {
+                let Ok(asked) = ipc::subscribe("looper.v1.ask") else { return };
+                sys::signal_ready();
+                loop {
+                    let _ = asked.recv(60_000);
+                }
+            }
             _ => serve(&mode, 60_000),
         }
     }
@@ -61,8 +69,23 @@ fn serve(mode: &str, timeout_ms: u64) {
                 let _ = reply.recv(20);
             }
             let who = who();
-            let answer = serde_json::json!({ "asked": message.payload, "caller": who });
+            let answer = if mode == "store" {
+                store(&message.payload)
+            } else {
+                serde_json::json!({ "asked": message.payload, "caller": who })
+            };
             let _ = ipc::publish("looper.v1.answer", &answer.to_string());
+        }
+    }
+}
+
+/// Keeps a text, or tells what is kept where it is asked for nothing.
+fn store(payload: &str) -> serde_json::Value {
+    match serde_json::from_str::<String>(payload) {
+        Ok(text) => serde_json::json!({ "set": kv::kv_set("kept", text.as_bytes()).is_ok() }),
+        Err(_) => {
+            let kept = kv::kv_get("kept").map(|kept| kept.map(|kept| String::from_utf8_lossy(&kept).into_owned()));
+            serde_json::json!({ "get": kept.map_err(|error| format!("{error:?}")) })
         }
     }
 }

@@ -1,15 +1,13 @@
 //! Capsules whose guests keep handles from call to call, and having all capsules to oneself.
-#![expect(clippy::unwrap_used, reason = "a test that cannot set up must fail")]
-
-mod support;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use crate::support::{Place, ask, call, guest, probe_manifest_with};
 use astrid_capsule::{Capsule, Code, HandlerResult, Runtime};
 use futures_util::future::join_all;
 use serde_json::{Value, json};
-use support::{Place, ask, call, guest, probe_manifest_with};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -71,29 +69,34 @@ async fn exclusive_work_begins_when_handlers_have_ended_and_calls_wait_for_its_e
     let running = tokio::spawn({
         let shell = shell.clone();
         async move {
-            let topic = json!({ "topic": "probe.v1.in.x", "timeout": 300 });
+            let topic = json!({ "topic": "probe.v1.in.x", "timeout": 60_000 });
             ask(&shell, "alice", "recv-then-caller", topic).await
         }
     });
     listening.recv().await.unwrap();
-    let (mut call, mut load) = runtime
-        .exclusively(20 * SECOND, async {
-            assert!(running.is_finished(), "a handler runs beside exclusive work");
-            let (shell, runtime, dir) = (shell.clone(), runtime.clone(), place.probe("late"));
-            let mut call = tokio::spawn(async move { ask(&shell, "bob", "marker", json!({})).await });
-            let mut load =
-                tokio::spawn(async move { runtime.load(dir).await.map(|late| late.id().to_owned()) });
-            let waits = tokio::time::timeout(Duration::from_millis(200), &mut call).await;
-            assert!(waits.is_err(), "a call ran beside exclusive work");
-            let waits = tokio::time::timeout(Duration::from_millis(200), &mut load).await;
-            assert!(waits.is_err(), "a capsule was started beside exclusive work");
-            (call, load)
-        })
-        .await
-        .unwrap();
-    assert_eq!((&mut call).await.unwrap(), json!(0));
-    assert_eq!((&mut load).await.unwrap().unwrap(), "late");
-    assert!(running.await.unwrap().get("got").is_some());
+    let begun = AtomicBool::new(false);
+    let alone = runtime.exclusively(30 * SECOND, async {
+        begun.store(true, Ordering::SeqCst);
+        let (shell, runtime, dir) = (shell.clone(), runtime.clone(), place.probe("late"));
+        let mut call = tokio::spawn(async move { ask(&shell, "bob", "marker", json!({})).await });
+        let mut load = tokio::spawn(async move { runtime.load(dir).await.map(|late| late.id().to_owned()) });
+        let waits = tokio::time::timeout(Duration::from_millis(200), &mut call).await;
+        assert!(waits.is_err(), "a call ran beside exclusive work");
+        let waits = tokio::time::timeout(Duration::from_millis(200), &mut load).await;
+        assert!(waits.is_err(), "a capsule was started beside exclusive work");
+        (call, load)
+    });
+    let handler = async {
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        assert!(!begun.load(Ordering::SeqCst), "exclusive work began beside a handler");
+        runtime.publish("probe.v1.in.x", "{}", Some("alice")).await.unwrap();
+        running.await.unwrap()
+    };
+    let (alone, handled) = tokio::join!(alone, handler);
+    assert_eq!(handled["got"], "Ok(1)");
+    let (call, load) = alone.unwrap();
+    assert_eq!(call.await.unwrap(), json!(0));
+    assert_eq!(load.await.unwrap().unwrap(), "late");
 }
 
 // engines §4, exclusive mode
