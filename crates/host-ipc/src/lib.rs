@@ -32,7 +32,7 @@
 //! let own = CallContext::builder(capsule).principal(Principal::parse("alice").unwrap()).build();
 //! let mut state = State {
 //!     call: CallSlot::new(own.clone()),
-//!     services: HostServices::unrestricted(),
+//!     services: HostServices::ruled_by(|_| Ok(())),
 //!     table: ResourceTable::new(),
 //!     ipc: IpcCtx::builder(Bus::new(), own).build(),
 //! };

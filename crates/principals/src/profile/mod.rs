@@ -1,5 +1,6 @@
 //! A principal's profile: what it may use, how much, and whether at all.
 
+mod auth;
 mod parse;
 mod quotas;
 
@@ -11,6 +12,7 @@ use astrid_host_context::{CapsuleId, Principal};
 use crate::capability::{Capabilities, CapabilityPattern};
 use crate::groups::Groups;
 use crate::problem::Problem;
+pub use auth::Auth;
 pub use quotas::Quotas;
 
 /// The group whose members get nothing that is not listed.
@@ -33,6 +35,8 @@ pub struct Profile {
     pub revokes: Vec<CapabilityPattern>,
     /// Capsules whose handlers it may call itself.
     pub capsules: Vec<CapsuleId>,
+    /// How it proves itself.
+    pub auth: Auth,
     /// Hosts it may reach, as `[capabilities].net` spells them; `None` when not set.
     pub egress: Option<Vec<String>>,
     /// The same for single capsules, in place of [`Profile::egress`].
@@ -65,6 +69,7 @@ impl Profile {
             grants: Vec::new(),
             revokes: Vec::new(),
             capsules: Vec::new(),
+            auth: Auth::default(),
             egress: None,
             capsule_egress: BTreeMap::new(),
             commands: None,

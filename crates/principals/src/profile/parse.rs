@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use astrid_host_context::CapsuleId;
 
-use super::{Profile, Quotas};
+use super::{Auth, Profile, Quotas};
 use crate::capability::{Capabilities, CapabilityPattern};
 use crate::groups::group_name;
 use crate::problem::Problem;
@@ -21,8 +21,8 @@ pub(super) fn profile(text: &str, defaults: Quotas) -> Result<Profile, Problem> 
     let grants = file.list("grants", pattern)?.unwrap_or_default();
     let revokes = file.list("revokes", pattern)?.unwrap_or_default();
     let capsules = file.list("capsules", capsule)?.unwrap_or_default();
-    // These two belong to the daemon, which checks them where it uses them.
-    file.section("auth")?;
+    let auth = Auth::read(file.section("auth")?)?;
+    // The decisions' own package checks them where it uses them.
     file.section("approvals")?;
     let mut network = file.section("network")?;
     let egress = network.list("egress", rule)?;
@@ -40,6 +40,7 @@ pub(super) fn profile(text: &str, defaults: Quotas) -> Result<Profile, Problem> 
         grants,
         revokes,
         capsules,
+        auth,
         egress,
         capsule_egress,
         commands,
