@@ -8,6 +8,7 @@ use astrid_event_bus::{AccessPattern, Charset, Topic};
 use astrid_host_context::{CapsuleId, Principal};
 
 use crate::capsule::SharedCapsule;
+use crate::outbound;
 use crate::runtime::Inner;
 use crate::runtime::registry::Registry;
 use crate::{Capsule, CapsuleError, Code, HandlerResult, Invoker};
@@ -18,6 +19,8 @@ pub(crate) struct CapsuleTarget {
     owner: Principal,
     permits: usize,
     publishes: Vec<AccessPattern>,
+    /// Handlers that take answers out of the host.
+    outbound: Vec<String>,
     capsule: Weak<dyn Capsule>,
     /// Who reaches which build, where several of one name are loaded.
     registry: Weak<Registry>,
@@ -34,6 +37,7 @@ impl CapsuleTarget {
             owner: runtime.owner.clone(),
             permits: runtime.config.dispatch_permits,
             publishes: publishes.collect::<Result<_, _>>().map_err(|e| invalid(&e))?,
+            outbound: outbound::handlers(&**capsule),
             capsule: Arc::downgrade(capsule),
             registry: Arc::downgrade(&runtime.registry),
         })
@@ -73,6 +77,9 @@ impl Target for CapsuleTarget {
             };
             let Call { action, payload, caller, authority } = call;
             let invoker = Invoker { caller, authority };
+            if self.outbound.iter().any(|known| **known == *action) {
+                outbound::note(&*capsule, &payload);
+            }
             match capsule.invoke_interceptor(&action, payload, Some(invoker)).await {
                 Ok(HandlerResult::Continue(bytes)) => Answer::Continue(bytes),
                 Ok(HandlerResult::Final(bytes)) => Answer::Final(bytes),

@@ -20,6 +20,7 @@ use uuid::Uuid;
 
 use crate::header_secrets::HeaderSecrets;
 use crate::net::{SOCKET_PATH_KEY, UplinkFrames};
+use crate::outbound::Answers;
 use crate::principal::{Contexts, FileOverlay};
 use crate::runtime::Inner;
 use crate::wasm::Domains;
@@ -117,7 +118,8 @@ impl DomainKit {
         let (ipc, net) = if self.is_uplink {
             let frames = InFlight::new();
             let net = self.net.observed(Arc::new(UplinkFrames(frames.clone())));
-            (ipc.evidence(Arc::new(frames)), net)
+            let answers = Arc::new(Answers(self.uplink.uplinks().clone()));
+            (ipc.evidence(Arc::new(frames)).deliveries(answers), net)
         } else {
             (ipc, self.net.clone())
         };
@@ -137,6 +139,11 @@ impl DomainKit {
     /// The capsule's endpoints, in no order.
     pub(crate) fn uplinks(&self) -> Vec<Arc<Endpoint>> {
         self.uplink.uplinks().list()
+    }
+
+    /// An answer went to the capsule.
+    pub(crate) fn note_outbound(&self, session: &str, text: &str) {
+        self.uplink.uplinks().note_outbound(session, text);
     }
 
     /// Ends what must not outlive the load.

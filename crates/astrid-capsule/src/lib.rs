@@ -69,6 +69,8 @@ mod load;
 #[cfg(feature = "runtime")]
 mod net;
 #[cfg(feature = "runtime")]
+mod outbound;
+#[cfg(feature = "runtime")]
 mod pool;
 #[cfg(feature = "runtime")]
 mod principal;

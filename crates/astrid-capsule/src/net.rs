@@ -10,7 +10,7 @@ use astrid_event_bus::{Bus, Draft, Payload, Topic};
 use astrid_host_context::{Attribution, Principal, Provenance, Transport};
 use astrid_host_ipc::{InFlight, ProvenPeer};
 use astrid_host_net::{
-    ClientEvents, Connections, FrameObserver, NetCtx, NoKeys, PeerIdentity, SessionAuth, SessionToken,
+    ClientEvents, Connections, FrameObserver, Keyring, NetCtx, PeerIdentity, SessionAuth, SessionToken,
     UnixEndpoint,
 };
 use parking_lot::Mutex;
@@ -40,8 +40,13 @@ pub(crate) struct Network {
 }
 
 impl Network {
-    /// Draws this start's token and puts it where local clients look. Blocks for the file system.
-    pub(crate) fn start(home: &Home, airlock: Arc<Airlock>) -> Result<Self, CapsuleError> {
+    /// Draws this start's token and puts it where local clients look; what they claim to be, `keyring`
+    /// knows how to prove. Blocks for the file system.
+    pub(crate) fn start(
+        home: &Home,
+        airlock: Arc<Airlock>,
+        keyring: Arc<dyn Keyring>,
+    ) -> Result<Self, CapsuleError> {
         let failed = |error: std::io::Error| CapsuleError::host(format!("session token: {error}"));
         private_dir(&home.run()).map_err(failed)?;
         let token = SessionToken::generate().map_err(failed)?;
@@ -49,8 +54,7 @@ impl Network {
         Ok(Self {
             airlock,
             connections: Connections::new(),
-            // Profiles have no keys yet: clients without a claim are served, claims are refused.
-            session: Arc::new(SessionAuth::new(token, Arc::new(NoKeys), env!("CARGO_PKG_VERSION"))),
+            session: Arc::new(SessionAuth::new(token, keyring, env!("CARGO_PKG_VERSION"))),
             sockets: Mutex::default(),
             home: home.clone(),
         })

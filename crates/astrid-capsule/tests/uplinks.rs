@@ -245,3 +245,54 @@ async fn a_run_loop_is_an_agent_loop_for_those_whose_prompts_reach_it() {
         assert_eq!(send(&bridge, &chat, "hello").await, json!({ "ok": everybody }));
     }
 }
+
+/// The bridge as a capsule that hears answers: by a handler, and by a subscription inside one.
+async fn hearing(place: &Place, runtime: &Runtime) -> Arc<dyn Capsule> {
+    let bindings: String = ["register", "send", "recv-then-caller"]
+        .map(|action| format!("\"probe.v1.{action}\" = {{ wit = \"opaque\", handler = \"{action}\" }}\n"))
+        .concat();
+    let manifest = format!(
+        "{UPLINK}[publish]\n\"probe.v1.*\" = \"opaque\"\n[subscribe]\n\"agent.v1.response\" = {{ wit = \"opaque\", handler = \"noop\" }}\n{bindings}"
+    );
+    runtime.load(place.capsule("bridge", &guest("probe"), &manifest)).await.unwrap()
+}
+
+// uplink case 28, with the answer as the host really delivers it
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_bridge_that_brings_back_what_it_was_just_given_is_not_heard() {
+    let place = Place::new();
+    place.profile("alice", "");
+    let runtime = place.builder(|_| {}).links(links("bridge")).build().await.unwrap();
+    let bridge = hearing(&place, &runtime).await;
+    agent(&place, &runtime).await;
+    let mut prompts = runtime.observe("user.v1.prompt").unwrap();
+    let profile = json!({ "name": "b", "platform": "chat", "profile": "bridge" });
+    let endpoint = ask(&bridge, "default", "register", profile).await;
+    assert_eq!(send(&bridge, &endpoint, "question").await, json!({ "ok": true }));
+    let prompt: Value = serde_json::from_str(prompts.recv().await.unwrap().payload().as_str()).unwrap();
+    let answer = |text: &str| {
+        json!({ "type": "agent_response", "text": text, "is_final": true, "session_id": prompt["session_id"] })
+            .to_string()
+    };
+    assert_eq!(send(&bridge, &endpoint, "to a handler").await, json!({ "ok": true }), "not sent out yet");
+    runtime.publish("agent.v1.response", answer("to a handler"), Some("alice")).await.unwrap();
+    assert!(runtime.settle(Duration::from_secs(30)).await);
+    assert_eq!(send(&bridge, &endpoint, "to a handler").await, json!({ "ok": false }));
+    assert_eq!(send(&bridge, &endpoint, "something else").await, json!({ "ok": true }));
+
+    let mut listening = runtime.observe("probe.v1.listening").unwrap();
+    let waiting = {
+        let bridge = bridge.clone();
+        let input = json!({ "topic": "agent.v1.response", "timeout": 30_000 });
+        tokio::spawn(async move { ask(&bridge, "alice", "recv-then-caller", input).await })
+    };
+    listening.recv().await.unwrap();
+    // Said by a user, not by an agent: no answer, though it has a text and a session.
+    let said = json!({ "type": "user_input", "text": "by a user", "session_id": prompt["session_id"] });
+    runtime.publish("agent.v1.response", said.to_string(), Some("bob")).await.unwrap();
+    runtime.publish("agent.v1.response", answer("to a subscription"), Some("alice")).await.unwrap();
+    assert!(waiting.await.unwrap()["got"].as_str().unwrap().contains("Ok(1)"));
+    assert_eq!(send(&bridge, &endpoint, "to a subscription").await, json!({ "ok": false }));
+    assert_eq!(send(&bridge, &endpoint, "by a user").await, json!({ "ok": true }));
+    runtime.shutdown().await;
+}

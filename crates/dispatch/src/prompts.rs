@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use crate::access::{Access, Grant};
+use crate::access::Grant;
+use crate::core::Core;
 use crate::limits::ASK_EVERY;
 
 /// Where prompts go; replies come below `.response.`.
@@ -67,13 +68,7 @@ impl Prompts {
     }
 
     /// Takes a reply, if it is one to a prompt that is open, and tells what came of it.
-    pub(crate) fn reply(
-        &mut self,
-        bus: &Bus,
-        access: &dyn Access,
-        source: Option<&CapsuleId>,
-        reply: &Message,
-    ) {
+    pub(crate) fn reply(&mut self, core: &Core, bus: &Bus, source: Option<&CapsuleId>, reply: &Message) {
         let topic = reply.topic().as_str();
         let Some(id) = topic.strip_prefix(PROMPTS).and_then(|rest| rest.strip_prefix(".response.")) else {
             return;
@@ -99,22 +94,27 @@ impl Prompts {
             return;
         }
         let Some((id, provenance)) = asked.request.take() else { return };
-        let granted = match decision.as_str() {
-            "approve" | "approve_session" => access.grant(who, capsule, Grant::Session),
-            "approve_always" => access.grant(who, capsule, Grant::Always),
-            _ => false,
+        let how_long = match decision.as_str() {
+            "approve" | "approve_session" => Some(Grant::Session),
+            "approve_always" => Some(Grant::Always),
+            _ => None,
         };
-        say(
-            bus,
-            &provenance,
-            &json!({
+        let (access, bus, who, capsule) = (core.access.clone(), bus.clone(), who.clone(), capsule.clone());
+        // Keeping a grant may wait for a disk; receipts and other prompts do not wait for that.
+        core.spawn(async move {
+            let granted = match how_long {
+                Some(how_long) => access.grant(&who, &capsule, how_long).await,
+                None => false,
+            };
+            let result = json!({
                 "type": "grant_result",
                 "request_id": id,
                 "principal": who.as_str(),
                 "capsule_id": capsule.as_str(),
                 "granted": granted,
-            }),
-        );
+            });
+            say(&bus, &provenance, &result);
+        });
     }
 }
 

@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use astrid_dispatch::{Access, Grant, Views};
+use astrid_dispatch::{Access, BoxFuture, Grant, Views};
 use astrid_event_bus::{AccessPattern, Admission, Audience, Charset, Gate, Pattern};
 use astrid_host_context::{CapsuleId, Principal};
 use common::*;
@@ -22,9 +22,9 @@ impl Access for Lists {
         self.0.lock().contains(&(who.clone(), capsule.clone()))
     }
 
-    fn grant(&self, who: &Principal, capsule: &CapsuleId, _: Grant) -> bool {
+    fn grant<'a>(&'a self, who: &'a Principal, capsule: &'a CapsuleId, _: Grant) -> BoxFuture<'a, bool> {
         self.0.lock().insert((who.clone(), capsule.clone()));
-        true
+        Box::pin(std::future::ready(true))
     }
 }
 

@@ -5,8 +5,9 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use astrid_airlock::{Airlock, Host};
-use astrid_host_context::CapsuleId;
+use astrid_host_context::{CapsuleId, Principal};
 
+use crate::open::OpenExchanges;
 use crate::opted_in::{Cord, OptedIn};
 use crate::pool::Pool;
 use crate::rate::{CapsuleSlots, Rates};
@@ -23,6 +24,7 @@ pub struct HttpClient {
     opted_in: OptedIn,
     rates: Rates,
     slots: CapsuleSlots,
+    exchanges: Arc<OpenExchanges>,
 }
 
 impl HttpClient {
@@ -42,6 +44,22 @@ impl HttpClient {
     #[must_use]
     pub fn settings(&self) -> &HttpSettings {
         &self.settings
+    }
+
+    /// Ends the streams and uploads of a principal that may not have them any more: the connections close
+    /// at once, read or not, and guests are told that they are closed. Gives how many there were.
+    pub fn close_streams_of(&self, who: &Principal) -> usize {
+        self.exchanges.cut(who)
+    }
+
+    /// Streams and uploads of named principals that are open.
+    #[must_use]
+    pub fn open_streams(&self) -> usize {
+        self.exchanges.len()
+    }
+
+    pub(crate) fn exchanges(&self) -> &Arc<OpenExchanges> {
+        &self.exchanges
     }
 
     pub(crate) fn tls(&self) -> &TlsConfigs {
@@ -108,6 +126,7 @@ impl HttpClientBuilder {
             opted_in: OptedIn::default(),
             rates: Rates::default(),
             slots: CapsuleSlots::default(),
+            exchanges: Arc::default(),
         }))
     }
 }

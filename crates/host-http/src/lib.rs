@@ -73,6 +73,7 @@ mod fields;
 mod integrity;
 mod journal;
 mod op_table;
+mod open;
 mod ops;
 mod opted_in;
 mod payload;

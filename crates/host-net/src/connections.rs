@@ -1,6 +1,6 @@
 //! Every open stream of a kernel, so that it can be closed when the ground under it is gone.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
@@ -49,7 +49,8 @@ impl Connections {
         let picked: Vec<_> = {
             let open = self.0.open.lock();
             let picked = open.values().filter(|(_, facts)| unwanted(facts));
-            picked.filter_map(|(core, _)| core.upgrade()).collect()
+            let open = picked.filter_map(|(core, _)| core.upgrade());
+            open.filter(|core| core.alive().is_ok()).collect()
         };
         for core in &picked {
             core.revoke();
@@ -73,6 +74,14 @@ impl Connections {
             let Some(airlock) = airlock.upgrade() else { return };
             self.enforce(&airlock);
         }
+    }
+
+    /// Who was proven to be at the other end of any of them.
+    #[must_use]
+    pub fn proven(&self) -> HashSet<Principal> {
+        let open = self.0.open.lock();
+        let alive = open.values().filter(|(core, _)| core.upgrade().is_some_and(|core| core.alive().is_ok()));
+        alive.filter_map(|(_, facts)| Some(facts.identity.as_ref()?.principal.clone())).collect()
     }
 
     /// Open streams.

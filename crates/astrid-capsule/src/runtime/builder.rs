@@ -136,7 +136,7 @@ impl RuntimeBuilder {
         let started = tokio::task::spawn_blocking(move || self.start()).await;
         let inner = Arc::new(started.map_err(CapsuleError::host)??);
         jobs::serve(&inner)?;
-        tokio::spawn(crate::principal::sweep(Arc::downgrade(&inner.principals)));
+        tokio::spawn(crate::principal::sweep(Arc::downgrade(&inner.keys), inner.net.connections.clone()));
         inner.net.follow_rules();
         Ok(Runtime(inner))
     }

@@ -25,7 +25,7 @@ use crate::cache::CompileCache;
 use crate::engine::WasmHost;
 use crate::inbound::{self, LiveLinks};
 use crate::net::Network;
-use crate::principal::{ByProfile, Held, ProfileRestrictions, Queues};
+use crate::principal::{ByProfile, Held, ProfileKeys, ProfileRestrictions, Queues};
 use crate::{CapsuleError, Config, Home, Kernel};
 
 /// The principal that owns what this host runs unless the embedder names another (principals chapter §1).
@@ -102,8 +102,14 @@ impl RuntimeBuilder {
         let store = Arc::new(store);
         let airlock = network::airlock(&config);
         let directories = Arc::new(mounts::of(opened, overlays.as_deref(), &principals));
-        let net = Network::start(&home, airlock.clone())?;
-        let held = Arc::new(Held { connections: net.connections.clone(), directories: directories.clone() });
+        let keys = Arc::new(ProfileKeys(principals.clone()));
+        let net = Network::start(&home, airlock.clone(), keys.clone())?;
+        let http = network::http_client(&airlock, &config)?;
+        let held = Arc::new(Held {
+            connections: net.connections.clone(),
+            http: http.clone(),
+            directories: directories.clone(),
+        });
         principals.revocations.watch(&held);
         let actions =
             Actions { registry: registry.clone(), dispatcher: dispatcher.clone(), bus: bus.clone() };
@@ -127,7 +133,9 @@ impl RuntimeBuilder {
             registry,
             store,
             secrets: Arc::new(FileSecrets::new(home.state().join("secrets"))),
-            http: network::http_client(&airlock, &config)?,
+            http,
+            keys,
+            by_profile,
             net,
             links,
             sessions,
