@@ -27,14 +27,18 @@ pub(crate) struct CapsuleTarget {
 }
 
 impl CapsuleTarget {
-    pub(crate) fn new(capsule: &SharedCapsule, runtime: &Inner) -> Result<Self, CapsuleError> {
+    pub(crate) fn new(
+        capsule: &SharedCapsule,
+        owner: &Principal,
+        runtime: &Inner,
+    ) -> Result<Self, CapsuleError> {
         let manifest = capsule.manifest();
         let invalid = |error: &dyn std::fmt::Display| CapsuleError::new(Code::Manifest, error);
         let patterns = manifest.ipc_publish_patterns.iter();
         let publishes = patterns.map(|key| AccessPattern::parse(key.as_str(), Charset::Token));
         Ok(Self {
             id: CapsuleId::parse(capsule.id()).map_err(|e| invalid(&e))?,
-            owner: runtime.owner.clone(),
+            owner: owner.clone(),
             permits: runtime.config.dispatch_permits,
             publishes: publishes.collect::<Result<_, _>>().map_err(|e| invalid(&e))?,
             outbound: outbound::handlers(&**capsule),

@@ -65,6 +65,7 @@ impl DomainKit {
     pub(crate) fn new(
         runtime: &Inner,
         manifest: &CapsuleManifest,
+        identity: &Identity,
         gate: &Gate,
         tokens: &Arc<Tokens>,
     ) -> Result<(Self, Ends), CapsuleError> {
@@ -91,7 +92,7 @@ impl DomainKit {
             reserved: runtime.reserved.clone(),
             tokens: tokens.clone(),
             principals: runtime.principals.clone(),
-            reads_all_audit: runtime.principals.holds(&runtime.owner, "audit:read_all"),
+            reads_all_audit: runtime.principals.holds(&identity.owner, "audit:read_all"),
             residency: if runtime.config.system_resident.contains(&*manifest.package.name) {
                 Residency::SystemResident
             } else {

@@ -11,6 +11,7 @@ use parking_lot::Mutex;
 
 use crate::peer::PeerIdentity;
 use crate::stream::core::Core;
+use crate::udp::Open;
 
 /// What is known about an open stream.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,6 +34,7 @@ pub struct Connections(Arc<Shared>);
 struct Shared {
     next: AtomicU64,
     open: Mutex<HashMap<u64, (Weak<Core>, Facts)>>,
+    udp: Arc<Open>,
 }
 
 impl Connections {
@@ -56,6 +58,12 @@ impl Connections {
             core.revoke();
         }
         picked.len()
+    }
+
+    /// Takes the datagram sockets of a principal that may not have them any more away: their handles are
+    /// invalid from then on. Gives how many there were.
+    pub fn close_udp_of(&self, who: &Principal) -> usize {
+        self.0.udp.close(who)
     }
 
     /// Closes what the airlock would not admit any more. Gives how many there were.
@@ -94,6 +102,10 @@ impl Connections {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    pub(crate) fn udp(&self) -> &Arc<Open> {
+        &self.0.udp
     }
 
     pub(crate) fn register(&self, core: &Arc<Core>, facts: Facts) -> Registration {

@@ -8,7 +8,7 @@ use astrid_host_http::HttpClient;
 use astrid_host_net::Connections;
 use astrid_principals::RevocationHook;
 
-/// Takes connections, HTTP exchanges and open directories away from whoever is revoked.
+/// Takes sockets, HTTP exchanges and open directories away from whoever is revoked.
 pub(crate) struct Held {
     pub(crate) connections: Connections,
     pub(crate) http: Arc<HttpClient>,
@@ -21,6 +21,7 @@ impl RevocationHook for Held {
             let proven = facts.identity.as_ref().map(|peer| &peer.principal);
             facts.principal.as_ref() == Some(who) || proven == Some(who)
         });
+        self.connections.close_udp_of(who);
         self.http.close_streams_of(who);
         self.directories.forget(who);
     }

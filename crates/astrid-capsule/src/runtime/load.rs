@@ -76,7 +76,8 @@ async fn start(
 ) -> Result<SharedCapsule, CapsuleError> {
     let entry = build(runtime, opened, reserved.owner(), begin).await?;
     let capsule = entry.capsule.clone();
-    let target = CapsuleTarget::new(&capsule, runtime).map_err(|error| error.in_capsule(capsule.id()))?;
+    let target = CapsuleTarget::new(&capsule, &entry.owner, runtime)
+        .map_err(|error| error.in_capsule(capsule.id()))?;
     runtime.dispatcher.add(capsule.source_uuid(), Arc::new(target));
     let gate = entry.gate.clone();
     reserved.fill(entry);
@@ -197,7 +198,7 @@ async fn engine(
 
     let started = Instant::now();
     let tokens = Tokens::new(Cancellation::new(), runtime.principals.revocations.clone());
-    let (domains, Ends { ready, inbound }) = DomainKit::new(runtime, manifest, gate, &tokens)?;
+    let (domains, Ends { ready, inbound }) = DomainKit::new(runtime, manifest, identity, gate, &tokens)?;
     let publisher = (!runtime.inbound_to_embedder)
         .then(|| Publisher { bus: runtime.bus.clone(), services: runtime.services.clone() });
     let idle = CallContext::builder(identity.id.clone())
