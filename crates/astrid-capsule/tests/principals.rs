@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use astrid_capsule::Capsule;
 use serde_json::json;
-use support::{Place, ask, call};
+use support::{Place, ask, call, guest};
 
 // principals case 1, kv case 31
 #[tokio::test]
@@ -18,6 +18,29 @@ async fn each_principal_has_its_own_keys_and_no_call_falls_back_to_another() {
     assert_eq!(ask(&c, "bob", "get", json!({ "key": "k" })).await, json!({ "ok": null }));
     assert_eq!(ask(&c, "default", "get", json!({ "key": "k" })).await, json!({ "ok": null }));
     assert_eq!(ask(&c, "alice", "get", json!({ "key": "k" })).await, json!({ "ok": "A" }));
+}
+
+// principals case 2
+#[tokio::test]
+async fn a_home_is_the_callers_own_and_who_has_none_never_gets_the_owners() {
+    let place = Place::new();
+    place.profile("alice", "");
+    place.profile("bob", "");
+    let runtime = place.runtime().await;
+    let manifest = "[capabilities]\nfs_read = [\"home://\"]\nfs_write = [\"home://\"]\n[subscribe]\n\"probe.v1.read\" = { wit = \"opaque\", handler = \"read\" }\n";
+    let c = runtime.load(place.capsule("probe", &guest("probe"), manifest)).await.unwrap();
+    for who in ["alice", "bob", "default"] {
+        let home = place.home().join("home").join(who);
+        std::fs::create_dir_all(&home).unwrap();
+        std::fs::write(home.join("note"), who).unwrap();
+    }
+    let note = async |who: &str| ask(&c, who, "read", json!({ "path": "home://note" })).await;
+    for who in ["alice", "bob", "default"] {
+        assert_eq!(note(who).await, json!({ "ok": who }));
+    }
+    let ghost = note("ghost").await;
+    assert!(ghost["err"].is_string(), "{ghost}");
+    assert!(!place.home().join("home/ghost").exists());
 }
 
 // kv case 33

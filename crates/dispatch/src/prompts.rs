@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use astrid_event_bus::{Bus, Draft, Message, Payload, Topic};
-use astrid_host_context::{Attribution, CapsuleId, Principal, Provenance};
+use astrid_host_context::{Attribution, CapsuleId, Principal, Provenance, Transport};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 use uuid::Uuid;
@@ -80,10 +80,10 @@ impl Prompts {
         });
         let Some(((who, capsule), asked)) = open else { return };
         let Some(decision) = decision(reply, id) else { return };
-        let verified = reply.provenance().attribution == Attribution::Verified(who.clone());
         let owner = asked.request.as_ref().and_then(|(_, provenance)| provenance.request_owner);
+        let turn_of = owner.and_then(|owner| core.turns.capsule(owner));
         // Nobody grants for somebody else, from another connection, or to itself.
-        if !verified || source == Some(capsule) || reply.provenance().request_owner != owner {
+        if source == Some(capsule) || !may_grant(reply, who, owner, turn_of) {
             tracing::warn!(
                 target: "astrid.security",
                 request = id,
@@ -115,6 +115,24 @@ impl Prompts {
             });
             say(&bus, &provenance, &result);
         });
+    }
+}
+
+/// Whether a reply speaks for `who` to a prompt of the turn `owner`; `turn_of` is the capsule whose uplink
+/// brought that turn in, if one did.
+fn may_grant(reply: &Message, who: &Principal, owner: Option<Uuid>, turn_of: Option<Uuid>) -> bool {
+    let provenance = reply.provenance();
+    match &provenance.attribution {
+        Attribution::Verified(by) if by == who => {
+            // The turn itself has no connection, and a proven identity outranks a claimed one.
+            let proven = provenance.device_key.is_some() && provenance.transport != Transport::System;
+            provenance.request_owner == owner || (turn_of.is_some() && proven)
+        }
+        // Under an operator's delegation alone does a claim carry authority.
+        Attribution::Claimed(by) if by == who => {
+            reply.authority() == Some(who) && turn_of.is_some_and(|capsule| capsule == reply.source())
+        }
+        _ => false,
     }
 }
 

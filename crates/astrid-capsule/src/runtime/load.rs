@@ -199,8 +199,11 @@ async fn engine(
     let started = Instant::now();
     let tokens = Tokens::new(Cancellation::new(), runtime.principals.revocations.clone());
     let (domains, Ends { ready, inbound }) = DomainKit::new(runtime, manifest, identity, gate, &tokens)?;
-    let publisher = (!runtime.inbound_to_embedder)
-        .then(|| Publisher { bus: runtime.bus.clone(), services: runtime.services.clone() });
+    let publisher = (!runtime.inbound_to_embedder).then(|| Publisher {
+        bus: runtime.bus.clone(),
+        services: runtime.services.clone(),
+        dispatcher: runtime.dispatcher.clone(),
+    });
     let idle = CallContext::builder(identity.id.clone())
         .capsule_uuid(identity.uuid)
         .principal(identity.owner.clone())

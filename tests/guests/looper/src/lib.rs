@@ -135,7 +135,7 @@ fn build() {
     while let Ok(envelope) = asked.recv(60_000) {
         for message in envelope.messages {
             let input: serde_json::Value = serde_json::from_str(&message.payload).unwrap_or_default();
-            let topic = format!("looper.v1.reply.{}", input["n"]);
+            let topic = format!("looper.v1.reply.{}", input["n"].as_str().unwrap_or_default());
             let Ok(replies) = ipc::subscribe(&topic) else { continue };
             let hook = serde_json::json!({ "topic": topic, "payload": { "of": input["who"] } });
             let _ = ipc::publish("looper.v1.hook", &hook.to_string());
