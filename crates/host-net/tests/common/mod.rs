@@ -1,5 +1,4 @@
 //! A store without a guest, and peers for it.
-#![expect(dead_code, reason = "each test file uses its part")]
 
 use std::net::SocketAddr;
 use std::sync::Arc;

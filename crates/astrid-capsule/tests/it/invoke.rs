@@ -1,0 +1,204 @@
+//! Handlers: answers, failures, limits.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::support::{Place, ask, call};
+use astrid_capsule::{Capsule, HandlerResult, State};
+use serde_json::{Value, json};
+
+async fn probe(place: &Place) -> (astrid_capsule::Runtime, Arc<dyn Capsule>) {
+    let runtime = place.runtime().await;
+    let capsule = runtime.load(place.probe("probe")).await.unwrap();
+    (runtime, capsule)
+}
+
+async fn say(capsule: &Arc<dyn Capsule>, action: &str, data: Value) -> HandlerResult {
+    call(capsule, "alice", "say", json!({ "action": action, "data": data })).await
+}
+
+fn deny(reason: &str) -> HandlerResult {
+    HandlerResult::Deny { reason: reason.to_owned() }
+}
+
+// engines case 14, guest cases 11, 12, 13
+#[tokio::test]
+async fn each_word_of_an_answer_has_its_meaning() {
+    let place = Place::new();
+    let (_runtime, c) = probe(&place).await;
+    let unchanged = HandlerResult::Continue("".into());
+    for (action, data, expected) in [
+        ("continue", Value::Null, unchanged.clone()),
+        ("continue", json!(""), unchanged.clone()),
+        ("continue", json!("{\"a\":1}"), HandlerResult::Continue("{\"a\":1}".into())),
+        ("modify", json!("{\"b\":2}"), HandlerResult::Continue("{\"b\":2}".into())),
+        ("final", json!("x"), HandlerResult::Final("x".into())),
+        ("deny", Value::Null, deny("denied by interceptor")),
+        ("abort", json!("r"), deny("r")),
+        ("CONTINUE", json!("{}"), unchanged.clone()),
+        ("", json!("{}"), unchanged.clone()),
+        ("retry", json!("{}"), unchanged),
+        ("continue", json!("not json"), deny("invalid replacement payload")),
+    ] {
+        assert_eq!(say(&c, action, data.clone()).await, expected, "{action} {data}");
+    }
+}
+
+// engines case 16
+#[tokio::test]
+async fn a_trap_is_a_deny_and_the_next_call_runs_in_a_fresh_instance() {
+    let place = Place::new();
+    let (_runtime, c) = probe(&place).await;
+    ask(&c, "alice", "marker", json!({ "set": 7 })).await;
+    assert_eq!(ask(&c, "alice", "marker", json!({ "set": 7 })).await, 7);
+    assert_eq!(call(&c, "alice", "trap", json!({})).await, deny("interceptor trapped: unreachable"));
+    assert_eq!(ask(&c, "alice", "marker", json!({ "set": 1 })).await, 0);
+}
+
+// engines case 15
+#[tokio::test]
+async fn an_endless_handler_is_stopped_at_its_deadline_and_the_next_call_works() {
+    let place = Place::new();
+    let runtime = place
+        .runtime_with(|config| {
+            config.invocation_timeout = Duration::from_secs(1);
+            config.fuel_per_invocation = u64::MAX / 2;
+            config.fuel_per_second = u64::MAX / 2;
+        })
+        .await;
+    let c = runtime.load(place.probe("probe")).await.unwrap();
+    let reason = deny("interceptor exceeded its deadline of 1s");
+    assert_eq!(call(&c, "alice", "spin", json!({})).await, reason);
+    assert_eq!(call(&c, "alice", "noop", json!({})).await, HandlerResult::Continue("".into()));
+}
+
+// engines case 35
+#[tokio::test]
+async fn a_handler_that_burns_more_than_an_invocation_may_runs_out_of_fuel() {
+    let place = Place::new();
+    let runtime = place.runtime_with(|config| config.fuel_per_invocation = 10_000_000).await;
+    let c = runtime.load(place.probe("probe")).await.unwrap();
+    assert_eq!(call(&c, "alice", "spin", json!({})).await, deny("interceptor ran out of fuel"));
+}
+
+// engines case 35
+#[tokio::test]
+async fn a_handler_over_its_fuel_per_second_is_paced_and_not_killed() {
+    let place = Place::new();
+    let runtime = place.runtime_with(|config| config.fuel_per_second = 50_000_000).await;
+    let c = runtime.load(place.probe("probe")).await.unwrap();
+    let start = Instant::now();
+    ask(&c, "alice", "burn", json!({ "rounds": 30_000_000 })).await;
+    let (took, burnt) = (start.elapsed().as_secs_f64(), runtime.fuel_used("alice"));
+    // The first second's worth is there at once; everything beyond it takes its time, however fast
+    // the machine is.
+    assert!(burnt > 100_000_000, "{burnt}");
+    assert!(took > (burnt as f64 / 50e6 - 1.0) * 0.8, "{burnt} fuel took {took} s");
+}
+
+// engines case 17
+#[tokio::test]
+async fn memory_beyond_the_limit_is_refused_to_the_guest_without_a_trap() {
+    let place = Place::new();
+    let (_runtime, c) = probe(&place).await;
+    assert!(ask(&c, "alice", "grow", json!({ "pages": 512 })).await.as_i64().unwrap() > 0);
+    assert_eq!(ask(&c, "alice", "grow", json!({ "pages": 1024 })).await, -1);
+    assert!(ask(&c, "alice", "grow", json!({ "pages": 1 })).await.as_i64().unwrap() > 0);
+}
+
+// engines case 18
+#[tokio::test]
+async fn a_component_that_starts_with_more_than_its_limits_does_not_instantiate() {
+    let place = Place::new();
+    let runtime = place.runtime().await;
+    for (id, module) in [("tables", "(table 100000000 funcref)"), ("memory", "(memory 2048)")] {
+        let text = format!("(component (core module $m {module}) (core instance (instantiate $m)))");
+        let dir = place.capsule(id, &wat::parse_str(&text).unwrap(), "");
+        let error = runtime.load(dir).await.map(|_| ()).unwrap_err();
+        assert_eq!(error.code(), astrid_capsule::Code::Instantiate, "{error}");
+    }
+}
+
+// engines case 19
+#[tokio::test]
+async fn guest_memory_never_carries_from_one_principal_to_another() {
+    let place = Place::new();
+    let (_runtime, c) = probe(&place).await;
+    ask(&c, "alice", "marker", json!({ "set": 41 })).await;
+    assert_eq!(ask(&c, "bob", "marker", json!({ "set": 5 })).await, 0);
+    assert_eq!(ask(&c, "alice", "marker", json!({ "set": 42 })).await, 41);
+}
+
+// engines case 21
+#[tokio::test]
+async fn what_a_guest_leaks_is_gone_when_its_call_returns() {
+    let place = Place::new();
+    let (_runtime, c) = probe(&place).await;
+    let leak = json!({ "topic": "probe.v1.in.x", "count": 200 });
+    assert_eq!(ask(&c, "alice", "subscribe-leak", leak.clone()).await, 128);
+    assert_eq!(ask(&c, "alice", "subscribe-leak", leak).await, 128);
+}
+
+// guest case 35
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sixty_four_calls_on_a_pool_of_eight_all_complete() {
+    let place = Place::new();
+    let runtime = place.runtime_with(|config| config.instance_pool_size = Some(8)).await;
+    let c = runtime.load(place.probe("probe")).await.unwrap();
+    let calls: Vec<_> = (0..64)
+        .map(|_| {
+            let c = c.clone();
+            tokio::spawn(async move { call(&c, "alice", "noop", json!({})).await })
+        })
+        .collect();
+    for call in calls {
+        assert_eq!(call.await.unwrap(), HandlerResult::Continue("".into()));
+    }
+}
+
+// guest case 21
+#[tokio::test]
+async fn cancelling_a_principal_ends_its_call_and_leaves_the_others() {
+    let place = Place::new();
+    let (_runtime, c) = probe(&place).await;
+    let sleep = |who: &'static str, ns: u64| {
+        let c = c.clone();
+        tokio::spawn(async move { call(&c, who, "sleep", json!({ "ns": ns })).await })
+    };
+    let (alice, bob) = (sleep("alice", 60_000_000_000), sleep("bob", 300_000_000));
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    c.cancel_principal(&"alice".parse().unwrap());
+    assert_eq!(alice.await.unwrap(), deny("principal 'alice' is disabled"));
+    assert_eq!(bob.await.unwrap(), HandlerResult::Final("{\"ok\":null}".into()));
+}
+
+#[tokio::test]
+async fn unloading_ends_a_call_that_waits() {
+    let place = Place::new();
+    let (runtime, c) = probe(&place).await;
+    let waiting = {
+        let c = c.clone();
+        tokio::spawn(async move { call(&c, "alice", "sleep", json!({ "ns": 60_000_000_000u64 })).await })
+    };
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    let start = Instant::now();
+    runtime.unload("probe").await.unwrap();
+    assert!(start.elapsed() < Duration::from_secs(2));
+    waiting.await.unwrap();
+}
+
+// lifecycle §7
+#[tokio::test]
+async fn twenty_traps_in_a_row_mark_a_capsule_degraded_until_a_handler_answers() {
+    let place = Place::new();
+    let runtime = place.runtime().await;
+    let capsule = runtime.load(place.probe("probe")).await.unwrap();
+    for _ in 0..19 {
+        call(&capsule, "alice", "trap", json!({})).await;
+    }
+    assert_eq!(capsule.state(), State::Ready);
+    call(&capsule, "bob", "trap", json!({})).await;
+    assert_eq!(capsule.state(), State::Degraded("20 handlers in a row failed within 60 s".to_owned()));
+    assert_eq!(call(&capsule, "alice", "noop", json!({})).await, HandlerResult::Continue("".into()));
+    assert_eq!(capsule.state(), State::Ready);
+}

@@ -1,0 +1,25 @@
+//! The tests of this crate in one program, so that wasmtime is linked once and not once a file.
+#![expect(clippy::unwrap_used, reason = "a test that cannot set up must fail")]
+
+mod authority;
+mod boot;
+mod cache;
+mod coverage;
+mod cron;
+mod dispatch;
+mod fixtures;
+mod grants;
+mod health;
+mod invoke;
+mod kv_guest;
+mod load;
+mod local_clients;
+mod principals;
+mod profiles;
+mod revocation;
+mod run_loop;
+#[path = "../support/mod.rs"]
+mod support;
+mod unload;
+mod uplinks;
+mod views;

@@ -1,0 +1,15 @@
+//! The tests of this crate in one program, so that wasmtime is linked once and not once a file.
+#![expect(clippy::unwrap_used, reason = "a test that cannot set up must fail")]
+
+mod build;
+mod build_guest;
+mod check;
+mod control;
+mod examples;
+mod inspect;
+mod new;
+mod overlay;
+mod run;
+#[path = "../support/mod.rs"]
+mod support;
+mod usage;
