@@ -64,6 +64,8 @@ pub struct Config {
     /// `[uplinks."<capsule>"] platforms`; of other platforms only links that the capsule itself made do, so
     /// that a new bridge cannot speak for everybody who is linked already.
     pub uplink_platforms: BTreeMap<String, Vec<Platform>>,
+    /// Platforms no capsule may have an endpoint of, `[security].blocked_platforms`.
+    pub blocked_platforms: Vec<Platform>,
     /// Section `[http]`.
     pub http: HttpSettings,
     /// Further root certificates as PEM, `http.extra_ca`.
@@ -90,6 +92,7 @@ impl Default for Config {
             local_egress: LocalEgress::new(),
             system_resident: BTreeSet::new(),
             uplink_platforms: BTreeMap::new(),
+            blocked_platforms: Vec::new(),
             http: HttpSettings::default(),
             http_extra_ca: Vec::new(),
         }

@@ -71,7 +71,7 @@ impl DomainKit {
     ) -> Result<(Self, Ends), CapsuleError> {
         let (ready, signalled) = watch::channel(false);
         let (uplinks, inbound) = Uplinks::new();
-        declare(&uplinks, manifest)?;
+        declare(&uplinks, manifest, &runtime.config.blocked_platforms)?;
         let handlers = manifest.bindings.iter().map(|binding| Handler {
             action: binding.action.clone(),
             topic: binding.pattern.as_str().to_owned(),
@@ -153,8 +153,8 @@ impl DomainKit {
     }
 }
 
-/// Registers the `[[uplink]]` tables.
-fn declare(uplinks: &Uplinks, manifest: &CapsuleManifest) -> Result<(), CapsuleError> {
+/// Registers the `[[uplink]]` tables, except those of platforms that the operator blocks.
+fn declare(uplinks: &Uplinks, manifest: &CapsuleManifest, blocked: &[Platform]) -> Result<(), CapsuleError> {
     for declared in &manifest.uplinks {
         let invalid = |error: &dyn std::fmt::Display| {
             let problem = format!("[[uplink]] {:?} on {:?}: {error}", declared.name, declared.platform);
@@ -162,6 +162,15 @@ fn declare(uplinks: &Uplinks, manifest: &CapsuleManifest) -> Result<(), CapsuleE
         };
         let name = Name::parse(&declared.name).map_err(|error| invalid(&error))?;
         let platform = Platform::parse(&declared.platform).map_err(|error| invalid(&error))?;
+        if blocked.contains(&platform) {
+            tracing::warn!(
+                target: "astrid.security",
+                capsule = %manifest.package.name,
+                platform = platform.as_str(),
+                "a declared endpoint is left out: the operator blocks the platform in [security].blocked_platforms"
+            );
+            continue;
+        }
         let profile = match declared.profile {
             UplinkProfile::Chat => Profile::Chat,
             UplinkProfile::Interactive => Profile::Interactive,

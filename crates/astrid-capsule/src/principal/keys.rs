@@ -27,7 +27,7 @@ impl ProfileKeys {
     /// Closes the connections of clients that proved to be `who` with a key that the profile does not
     /// list any more.
     pub(crate) async fn enforce(&self, connections: &Connections, who: &Principal) {
-        let found = self.0.resolve(who).await.ok().map(|found| found.profile);
+        let found = self.0.resolve_anew(who).await.ok().map(|found| found.profile);
         let ids = found.filter(may_prove).map(|profile| ids(&profile)).unwrap_or_default();
         let closed = connections.close(|facts| {
             let peer = facts.identity.as_ref().filter(|peer| peer.principal == *who);

@@ -101,8 +101,9 @@ impl RuntimeBuilder {
         self
     }
 
-    /// Knows which principals the accounts of outside platforms are linked to. Default: nobody is linked,
-    /// so that nothing an uplink brings in has a destination.
+    /// Knows which principals the accounts of outside platforms are linked to: the identity store's part.
+    /// Default: [`astrid_host_uplink::MemoryLinks`] without any, since this runtime has no identity store of
+    /// its own yet, so that nothing an uplink brings in has a destination and nothing is remembered.
     #[must_use]
     pub fn links(mut self, links: Arc<dyn Links>) -> Self {
         self.links = Some(links);

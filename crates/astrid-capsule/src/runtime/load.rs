@@ -94,12 +94,13 @@ pub(super) async fn open(
 ) -> Result<Opened, CapsuleError> {
     let (dir, home, roots): (PathBuf, _, _) = (dir.to_owned(), runtime.home.clone(), runtime.roots.clone());
     let lax = runtime.config.allow_unverified;
+    let blocked = runtime.config.blocked_platforms.clone();
     let read = move || {
         let source = match known {
             Some(Known { manifest, approved }) => Source::with_manifest(&dir, manifest, approved, &home, lax),
             None => Source::open(&dir, &home, lax),
         }?;
-        let policy = gate::of(&source.manifest, &roots);
+        let policy = gate::of(&source.manifest, &roots, &blocked);
         let policy = policy.map_err(|error| error.in_capsule(&source.manifest.package.name))?;
         Ok(Opened { source, policy })
     };
