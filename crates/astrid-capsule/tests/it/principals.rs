@@ -41,6 +41,45 @@ async fn a_home_is_the_callers_own_and_who_has_none_never_gets_the_owners() {
     assert!(!place.home().join("home/ghost").exists());
 }
 
+// principals case 24: the file's part is sys's
+#[tokio::test]
+async fn what_a_guest_logs_is_one_escaped_line_in_its_principals_file_of_today() {
+    let place = Place::new();
+    place.profile("alice", "");
+    let runtime = place.runtime().await;
+    let c = runtime.load(place.probe("probe")).await.unwrap();
+    call(&c, "alice", "log", json!({ "text": "one\ntwo \u{1b}[31mred\u{1b}[0m" })).await;
+    runtime.shutdown().await;
+    let folder = place.home().join("home/alice/.local/log/probe");
+    let files: Vec<_> = std::fs::read_dir(&folder).unwrap().map(|file| file.unwrap().path()).collect();
+    let [today] = &*files else { panic!("{files:?}") };
+    let text = std::fs::read_to_string(today).unwrap();
+    let [line] = &*text.lines().collect::<Vec<_>>() else { panic!("{text:?}") };
+    assert!(line.contains("one") && line.contains("two") && line.contains("red"), "{line:?}");
+    assert!(!line.contains('\u{1b}') && line.contains("INFO"), "{line:?}");
+    assert!(!place.home().join("home/default/.local/log/probe").join(today.file_name().unwrap()).exists());
+}
+
+// principals case 25
+#[tokio::test]
+async fn a_key_that_spells_another_principals_namespace_is_a_key_like_any_other() {
+    let place = Place::new();
+    let runtime = place.runtime().await;
+    let c = runtime.load(place.probe("probe")).await.unwrap();
+    ask(&c, "bob", "set", json!({ "key": "k", "value": "B" })).await;
+    for key in ["../../bob:capsule:probe:k", "bob:capsule:probe", "../bob/k", "bob:k"] {
+        ask(&c, "alice", "set", json!({ "key": key, "value": "A" })).await;
+        assert_eq!(ask(&c, "alice", "get", json!({ "key": key })).await, json!({ "ok": "A" }), "{key}");
+        assert_eq!(ask(&c, "bob", "get", json!({ "key": key })).await, json!({ "ok": null }), "{key}");
+    }
+    // No key at all, so that nothing can be cut off behind it.
+    let nul = ask(&c, "alice", "set", json!({ "key": "../../bob:capsule:probe\0k", "value": "A" })).await;
+    assert!(nul["err"].is_string(), "{nul}");
+    assert_eq!(ask(&c, "bob", "get", json!({ "key": "k" })).await, json!({ "ok": "B" }));
+    let his = ask(&c, "bob", "list", json!({ "prefix": "" })).await;
+    assert_eq!(his, json!({ "ok": ["k"] }));
+}
+
 // kv case 33
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn interleaved_calls_of_many_principals_never_cross_and_a_trap_changes_nothing() {
