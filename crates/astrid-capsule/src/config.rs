@@ -98,6 +98,8 @@ pub struct Config {
     /// By capsule, the principals that it may act for when it publishes as them,
     /// `[uplinks."<capsule>"] act_for`; others' names are claims without authority.
     pub act_for: BTreeMap<String, ActFor>,
+    /// Platforms no capsule may have an endpoint of, `[security].blocked_platforms`.
+    pub blocked_platforms: Vec<Platform>,
     /// Section `[http]`.
     pub http: HttpSettings,
     /// Streams and uploads one principal may have open through one capsule,
@@ -145,6 +147,7 @@ impl Default for Config {
             nat64_prefixes: Vec::new(),
             uplink_control: None,
             act_for: BTreeMap::new(),
+            blocked_platforms: Vec::new(),
             http: HttpSettings::default(),
             http_max_concurrent_streams: astrid_host_http::limits::STREAMS.default,
             http_requests_per_sec: astrid_host_http::limits::REQUESTS.default,

@@ -26,6 +26,7 @@
 //! | `uplinks."<capsule>".platforms` | list of platforms | [`Config::uplink_platforms`] |
 //! | `uplinks."<capsule>".act_for` | list of principals, or `["*"]` | [`Config::act_for`] |
 //! | `security.capsule_local_egress` | a table: capsule → list of `"host:port"`, `"host:*"` | [`Config::local_egress`] |
+//! | `security.blocked_platforms` | list of platforms | [`Config::blocked_platforms`] |
 //! | `http.default_timeout_secs` | 1 to 3,600 | `default_timeout` of [`Config::http`] |
 //! | `http.stream_connect_timeout_secs` | 1 to 60 | `connect_timeout` |
 //! | `http.stream_read_timeout_secs` | 1 to 600 | `stream_read_timeout` |
@@ -111,6 +112,7 @@ enum Takes {
     Flag(fn(&mut Config, bool)),
     Capsule(fn(&mut Config, CapsuleId)),
     LocalEgress,
+    BlockedPlatforms,
     ExtraCa,
     Nat64,
     SystemResident,
@@ -162,6 +164,7 @@ static ENTRIES: &[Entry] = &[
     }),
     Entry { section: "capsule", key: "system_resident", takes: Takes::SystemResident },
     Entry { section: "security", key: "capsule_local_egress", takes: Takes::LocalEgress },
+    Entry { section: "security", key: "blocked_platforms", takes: Takes::BlockedPlatforms },
 ];
 
 fn entries() -> impl Iterator<Item = &'static Entry> + Clone {
@@ -274,6 +277,7 @@ impl Takes {
             Self::RecvIdleFor => bus::recv_idle_for(config, item)?,
             Self::Uplink => uplinks::uplink(config, key, item)?,
             Self::ExtraCa => lists::extra_ca(&mut config.http_extra_ca, item, file)?,
+            Self::BlockedPlatforms => lists::platforms(&mut config.blocked_platforms, item)?,
         }
         Ok(())
     }

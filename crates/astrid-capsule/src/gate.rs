@@ -5,6 +5,7 @@ use std::sync::Arc;
 use astrid_capsule_manifest::{CapsuleManifest, TopicPattern};
 use astrid_event_bus::Charset;
 use astrid_host_ipc::AccessLists;
+use astrid_host_uplink::Platform;
 use astrid_security_gate::{ManifestSecurityGate, Roots};
 
 use crate::{CapsuleError, Code};
@@ -14,9 +15,12 @@ pub(crate) fn of(
     manifest: &CapsuleManifest,
     roots: &Roots,
     charset: Charset,
+    blocked: &[Platform],
 ) -> Result<ManifestSecurityGate, CapsuleError> {
-    let topics = Arc::new(topics(manifest, charset)?);
-    let builder = ManifestSecurityGate::builder(manifest).roots(roots).domain("ipc", topics);
+    let builder = ManifestSecurityGate::builder(manifest)
+        .roots(roots)
+        .blocked_platforms(blocked.iter().map(Platform::to_string))
+        .domain("ipc", Arc::new(topics(manifest, charset)?));
     let gate = builder.build().map_err(|error| CapsuleError::new(Code::Manifest, error))?;
     for warning in gate.warnings() {
         tracing::warn!(capsule = %manifest.package.name, "{warning}");

@@ -107,6 +107,7 @@ pub(crate) const ACTIONS: &[&str] = &[
     "connect",
     "hold",
     "write",
+    "read",
     "subscribe-leak",
     "subscribe-kept",
     "poll-kept",

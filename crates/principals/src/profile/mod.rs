@@ -1,5 +1,6 @@
 //! A principal's profile: what it may use, how much, and whether at all.
 
+mod auth;
 mod parse;
 mod quotas;
 
@@ -11,6 +12,7 @@ use astrid_host_context::{CapsuleId, Principal};
 use crate::capability::{Capabilities, CapabilityPattern};
 use crate::groups::Groups;
 use crate::problem::Problem;
+pub use auth::Auth;
 pub use quotas::Quotas;
 
 /// The group whose members get nothing that is not listed.
@@ -45,15 +47,6 @@ pub struct Profile {
     pub quotas: Quotas,
     /// What groups, grants and revokes come to.
     pub capabilities: Capabilities,
-}
-
-/// `[auth]`: how the connections of a principal prove whose they are.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Auth {
-    /// `methods`, of which this host knows `keypair`.
-    pub methods: Vec<String>,
-    /// `public_keys`, each `ed25519:` and 64 hex digits; what is no key proves nothing.
-    pub public_keys: Vec<String>,
 }
 
 /// What a profile adds to the manifest's rule (security-gate chapter §8).
