@@ -66,8 +66,7 @@ fn is_below(path: &str, top: &str) -> bool {
 fn identity(root: &Root, relative: &str) -> Option<FileId> {
     let mut dir = root.fd().clone();
     for part in parts(relative) {
-        let next = sys::openat(&dir, part, sys::PIN, 0).ok()?;
-        dir = std::sync::Arc::new(next);
+        dir = std::sync::Arc::new(sys::open_directory(&dir, part).ok()?);
     }
     sys::stat(&dir).ok().map(|meta| meta.id())
 }

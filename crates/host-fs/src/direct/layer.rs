@@ -4,8 +4,8 @@ use std::ffi::CString;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
-use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags};
-use rustix::io::{Errno, retry_on_intr};
+use rustix::fs::FileType;
+use rustix::io::Errno;
 
 use super::resolve::{RETRIES, resolve};
 use super::temporary::Temporary;
@@ -13,6 +13,7 @@ use super::{Direct, failed, sys};
 use crate::VfsPath;
 use crate::fault::{Fault, Text};
 use crate::path::{is_temporary, parts};
+use crate::volume::FileKind;
 
 /// A name in a directory, and whether it stands for a directory.
 pub(crate) type Child = (CString, bool);
@@ -27,17 +28,16 @@ impl Direct {
     pub(crate) fn directory(&self, relative: &str) -> Result<OwnedFd, Fault> {
         let mut directory = self.root.fd().clone();
         for part in parts(relative) {
-            let next = sys::openat(&directory, part, sys::PIN | OFlags::DIRECTORY, 0).map_err(failed)?;
-            directory = Arc::new(next);
+            directory = Arc::new(sys::open_directory(&directory, part).map_err(failed)?);
         }
-        sys::openat(&directory, ".", OFlags::RDONLY | OFlags::DIRECTORY, 0).map_err(failed)
+        sys::reopen(&directory).map_err(failed)
     }
 
     /// All that a directory holds but temporaries, sorted, also names that no guest could write.
     pub(crate) fn children(&self, relative: &str) -> Result<Vec<Child>, Fault> {
         let directory = self.directory(relative)?;
         let mut found = Vec::new();
-        for entry in Dir::read_from(&directory).map_err(failed)? {
+        for entry in sys::list(&directory).map_err(failed)? {
             let entry = match entry {
                 Ok(entry) => entry,
                 Err(Errno::NOENT) => break, // removed while it was read
@@ -49,8 +49,8 @@ impl Direct {
             }
             let is_directory = match entry.file_type() {
                 FileType::Unknown => {
-                    let probed = rustix::fs::statat(&directory, name, AtFlags::SYMLINK_NOFOLLOW);
-                    probed.is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::Directory)
+                    let probed = sys::stat_at(&directory, name);
+                    probed.is_ok_and(|meta| meta.kind() == FileKind::Directory)
                 }
                 known => known == FileType::Directory,
             };
@@ -82,15 +82,15 @@ impl Direct {
         let name = place.name(Fault::IsDirectory)?;
         for _ in 0..RETRIES {
             let temporary = Temporary::new();
-            match retry_on_intr(|| rustix::fs::symlinkat(text, &place.parent, &temporary.name)) {
+            match sys::symlink(text, &place.parent, &temporary.name) {
                 Ok(()) => {}
                 Err(Errno::EXIST) => continue,
                 Err(error) => return Err(failed(error)),
             }
-            let moved = rustix::fs::renameat(&place.parent, &temporary.name, &place.parent, name);
+            let moved = sys::rename(&place.parent, &temporary.name, &place.parent, name);
             return moved.map_err(|error| {
                 // The rename's own answer matters more; the next sweep takes what is left.
-                let _ = rustix::fs::unlinkat(&place.parent, &temporary.name, AtFlags::empty());
+                let _ = sys::unlink(&place.parent, temporary.name.as_str());
                 failed(error)
             });
         }
@@ -101,7 +101,6 @@ impl Direct {
     pub(crate) fn set_mode(&self, path: &VfsPath, mode: u32) -> Result<(), Fault> {
         let place = resolve(&self.root, path, false, false)?;
         let name = place.name(Fault::Access)?;
-        let mode = Mode::from_raw_mode(mode & 0o777);
-        retry_on_intr(|| rustix::fs::chmodat(&place.parent, name, mode, AtFlags::empty())).map_err(failed)
+        sys::chmod_at(&place.parent, name, mode & 0o777).map_err(failed)
     }
 }

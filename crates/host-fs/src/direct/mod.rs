@@ -5,7 +5,7 @@
 //! | the root and its one-syscall look-ups | `root.rs` |
 //! | resolution by components | `resolve.rs`, `levels.rs` |
 //! | reserved directories | `guard.rs` |
-//! | every syscall | `sys.rs` |
+//! | every syscall, and what systems differ in | `sys/` |
 //! | questions | `probe.rs` |
 //! | open files | `open.rs`, `file.rs` |
 //! | whole-file replacement | `replace.rs`, `temporary.rs` |
@@ -34,7 +34,6 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 use std::sync::Arc;
 
-use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 
 pub use self::bytes::Account;
@@ -119,7 +118,7 @@ impl Direct {
     ) -> Result<(), Errno> {
         let Some(bytes) = &self.bytes else { return take() };
         let _alone = bytes.names();
-        let old = sys::openat(parent, name, sys::PIN, 0);
+        let old = sys::pin(parent, name);
         take()?;
         if let Ok(old) = old {
             bytes.shrink(bytes.freed(&old));
@@ -204,8 +203,7 @@ impl DirectBuilder {
     /// # Errors
     /// The system's, for the host's operators: it is not to be shown to guests.
     pub fn open(self, directory: &Path) -> std::io::Result<Direct> {
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        Ok(self.on(rustix::fs::open(directory, flags, Mode::empty())?))
+        Ok(self.on(sys::open_root(directory)?))
     }
 
     /// The volume of a directory that is open for reading.

@@ -13,11 +13,11 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 
 use parking_lot::{Mutex, RwLock};
-use rustix::fs::FlockOperation;
 use rustix::io::Errno;
 
 use super::cuts::Cuts;
 use super::{Layers, OverlayError, exact};
+use crate::direct::sys;
 use crate::fault::{Fault, Text};
 use crate::volume::{File, OpenMode, Stop, Volume};
 use crate::{Direct, Scheme, VfsPath};
@@ -40,7 +40,7 @@ impl Store {
     pub(super) fn open(directory: &Path, scheme: Scheme) -> Result<Self, OverlayError> {
         std::fs::DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
         let dir = Direct::builder().file_mode(0o600).open(directory)?;
-        match rustix::fs::flock(dir.top(), FlockOperation::NonBlockingLockExclusive) {
+        match sys::lock(dir.top()) {
             Err(Errno::WOULDBLOCK) => return Err(OverlayError::InUse),
             locked => locked.map_err(std::io::Error::from)?,
         }
