@@ -128,3 +128,9 @@ fn overlaid(place: &Place) -> State {
 async fn a_flipping_directory_never_leads_an_overlay_outside() {
     flip(true, overlaid).await;
 }
+
+// fs cases 14, 51
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_flipping_directory_never_leads_an_overlay_outside_without_openat2() {
+    flip(false, overlaid).await;
+}

@@ -19,6 +19,11 @@ use crate::volume::FileKind;
 pub(crate) type Child = (CString, bool);
 
 impl Direct {
+    /// Whether paths may be looked up by `openat2`.
+    pub(crate) fn is_quick(&self) -> bool {
+        self.root.quick()
+    }
+
     /// The directory every operation starts from.
     pub(crate) fn top(&self) -> &Arc<OwnedFd> {
         self.root.fd()

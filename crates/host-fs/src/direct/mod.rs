@@ -65,6 +65,7 @@ impl Direct {
     pub fn builder() -> DirectBuilder {
         DirectBuilder {
             openat2: true,
+            folds_case: false,
             reserved: &[],
             entries: None,
             charged: None,
@@ -145,6 +146,7 @@ fn agreed(at: At<'_>, place: Place) -> Result<Place, Fault> {
 #[derive(Debug, Clone)]
 pub struct DirectBuilder {
     openat2: bool,
+    folds_case: bool,
     reserved: &'static [&'static str],
     entries: Option<u64>,
     charged: Option<Account>,
@@ -159,6 +161,15 @@ impl DirectBuilder {
     #[must_use]
     pub fn openat2(mut self, allowed: bool) -> Self {
         self.openat2 = allowed;
+        self
+    }
+
+    /// Says that names which differ in case stand for the same file, where the system does not tell, as
+    /// on some network file systems. Every path is then walked, and reserved directories are matched
+    /// whatever the case of their names.
+    #[must_use]
+    pub fn folds_case(mut self, folds: bool) -> Self {
+        self.folds_case = folds;
         self
     }
 
@@ -208,8 +219,9 @@ impl DirectBuilder {
 
     /// The volume of a directory that is open for reading.
     pub(crate) fn on(self, fd: OwnedFd) -> Direct {
+        let guard = Guard::new(&fd, self.reserved, self.folds_case);
         Direct {
-            root: Root::new(fd, self.openat2, Guard::new(self.reserved)),
+            root: Root::new(fd, self.openat2, guard),
             ledger: self.entries.map(Ledger::new),
             bytes: self.charged.map(|account| Arc::new(Bytes::new(account))),
             file_mode: self.file_mode,

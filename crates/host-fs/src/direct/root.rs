@@ -22,9 +22,9 @@ pub(super) struct Root {
 impl Root {
     pub(super) fn new(fd: OwnedFd, openat2: bool, guard: Guard) -> Self {
         // Names that differ in case may be one file there, so the path written proves nothing.
-        let folds = sys::folds(&fd);
+        let quick = openat2 && !guard.folds();
         let local = sys::is_local(&fd);
-        Self { fd: Arc::new(fd), quick: AtomicBool::new(openat2 && !folds), local, guard }
+        Self { fd: Arc::new(fd), quick: AtomicBool::new(quick), local, guard }
     }
 
     pub(super) fn fd(&self) -> &Arc<OwnedFd> {

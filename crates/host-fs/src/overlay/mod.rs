@@ -93,7 +93,7 @@ impl Overlay {
     /// # Errors
     /// [`OverlayError::InUse`] if another process has them open; the system's.
     pub fn open(lower: Arc<Direct>, scheme: Scheme, directory: &Path) -> Result<Self, OverlayError> {
-        let store = Store::open(directory, scheme)?;
+        let store = Store::open(directory, scheme, lower.is_quick())?;
         let layers = store.layers()?;
         let overlay = Self { lower, scheme, store, layers: RwLock::new(layers), writers: Arc::default() };
         overlay.resume()?;

@@ -37,9 +37,10 @@ pub(super) struct Store {
 }
 
 impl Store {
-    pub(super) fn open(directory: &Path, scheme: Scheme) -> Result<Self, OverlayError> {
+    /// `openat2` says whether paths in it may be looked up by that.
+    pub(super) fn open(directory: &Path, scheme: Scheme, openat2: bool) -> Result<Self, OverlayError> {
         std::fs::DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
-        let dir = Direct::builder().file_mode(0o600).open(directory)?;
+        let dir = Direct::builder().openat2(openat2).file_mode(0o600).open(directory)?;
         match sys::lock(dir.top()) {
             Err(Errno::WOULDBLOCK) => return Err(OverlayError::InUse),
             locked => locked.map_err(std::io::Error::from)?,
@@ -56,7 +57,10 @@ impl Store {
 
     fn open_layers(&self) -> Result<Layers, Fault> {
         self.dir.make_dirs(exact(&path(TREE), &self.stop))?;
-        let upper = Direct::builder_for(self.scheme).reserved(&[]).on(self.dir.directory(TREE)?);
+        let upper = Direct::builder_for(self.scheme)
+            .openat2(self.dir.is_quick())
+            .reserved(&[])
+            .on(self.dir.directory(TREE)?);
         upper.scan();
         let log = self.file(CUTS, OpenMode::Append)?;
         let cuts = Cuts::load(&*self.file(CUTS, OpenMode::Read)?, log)?;

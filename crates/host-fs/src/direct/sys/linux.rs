@@ -22,6 +22,16 @@ const LOCAL: [u64; 7] = [
     0xca45_1a4e, // bcachefs
 ];
 
+/// File systems whose names match whatever their case, all of them.
+const FOLDING: [u64; 6] = [
+    0x4d44,      // fat
+    0x2011_bab0, // exfat
+    0x7366_746e, // ntfs
+    0xff53_4d42, // cifs
+    0xfe53_4d42, // smb
+    0x482b,      // hfs+
+];
+
 /// The attribute of directories whose names match whatever their case; the library has no name for it.
 const CASEFOLD: IFlags = IFlags::from_bits_retain(0x4000_0000);
 
@@ -127,13 +137,18 @@ fn meta(said: &Statx) -> Meta {
 
 /// Whether reads from memory may be tried on a runtime worker.
 pub(crate) fn is_local(root: impl AsFd) -> bool {
-    let kind = rustix::fs::fstatfs(root).ok().and_then(|fs| u64::try_from(fs.f_type).ok());
-    kind.is_some_and(|kind| LOCAL.contains(&kind))
+    kind(root).is_some_and(|kind| LOCAL.contains(&kind))
+}
+
+/// The number a file system is known by.
+fn kind(fd: impl AsFd) -> Option<u64> {
+    rustix::fs::fstatfs(fd).ok().and_then(|fs| u64::try_from(fs.f_type).ok())
 }
 
 /// Whether names in a directory match whatever their case.
 pub(crate) fn folds(directory: impl AsFd) -> bool {
-    rustix::fs::ioctl_getflags(directory).is_ok_and(|flags| flags.contains(CASEFOLD))
+    kind(&directory).is_some_and(|kind| FOLDING.contains(&kind))
+        || rustix::fs::ioctl_getflags(directory).is_ok_and(|flags| flags.contains(CASEFOLD))
 }
 
 /// Reads what is in memory.
