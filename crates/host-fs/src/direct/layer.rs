@@ -4,16 +4,16 @@ use std::ffi::CString;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
-use rustix::fs::FileType;
+use rustix::fs::{FileType, OFlags};
 use rustix::io::Errno;
 
 use super::resolve::{RETRIES, resolve};
 use super::temporary::Temporary;
 use super::{Direct, failed, sys};
-use crate::VfsPath;
 use crate::fault::{Fault, Text};
 use crate::path::{is_temporary, parts};
 use crate::volume::FileKind;
+use crate::{VfsPath, errno};
 
 /// A name in a directory, and whether it stands for a directory.
 pub(crate) type Child = (CString, bool);
@@ -36,6 +36,50 @@ impl Direct {
             directory = Arc::new(sys::open_directory(&directory, part).map_err(failed)?);
         }
         sys::reopen(&directory).map_err(failed)
+    }
+
+    /// Waits until the names in a directory are on the device.
+    pub(crate) fn sync_directory(&self, relative: &str) -> Result<(), Fault> {
+        sys::sync_all(self.directory(relative)?).map_err(errno::handle)
+    }
+
+    /// Waits until a file or directory, all below it and the names that lead to it are on the device.
+    pub(crate) fn sync_tree(&self, relative: &str) -> Result<(), Fault> {
+        let mut above = relative;
+        while let Some((parent, _)) = above.rsplit_once('/') {
+            self.sync_directory(parent)?;
+            above = parent;
+        }
+        if !relative.is_empty() {
+            self.sync_directory("")?;
+        }
+        let mut waiting = vec![relative.to_owned()];
+        while let Some(at) = waiting.pop() {
+            let directory = match self.directory(&at) {
+                Err(Fault::NotDirectory) => {
+                    self.sync_file(&at)?;
+                    continue;
+                }
+                directory => directory?,
+            };
+            sys::sync_all(&directory).map_err(errno::handle)?;
+            let names = self.children(&at)?.into_iter().filter_map(|(name, _)| name.into_string().ok());
+            waiting.extend(names.map(|name| if at.is_empty() { name } else { format!("{at}/{name}") }));
+        }
+        Ok(())
+    }
+
+    /// Of a link, its name says all.
+    fn sync_file(&self, relative: &str) -> Result<(), Fault> {
+        let (parent, name) = relative.rsplit_once('/').unwrap_or(("", relative));
+        let directory = self.directory(parent)?;
+        match sys::stat_at(&directory, name).map_err(failed)?.kind() {
+            FileKind::Regular => {
+                let file = sys::openat(&directory, name, OFlags::RDONLY | OFlags::NONBLOCK, 0);
+                sys::sync_all(file.map_err(failed)?).map_err(errno::handle)
+            }
+            _ => Ok(()),
+        }
     }
 
     /// All that a directory holds but temporaries, sorted, also names that no guest could write.

@@ -29,13 +29,15 @@ pub(crate) struct Manner<'a> {
     pub(crate) only_new: bool,
     /// Keeps the time of the last change of a file whose content is taken over.
     pub(crate) keep_time: bool,
+    /// Has the content on the device before it gets the name; the name itself is the caller's to sync.
+    pub(crate) durable: bool,
     /// May write over a file that has another name or is open, instead of taking its name away.
     pub(crate) in_place: bool,
 }
 
 impl Default for Manner<'_> {
     fn default() -> Self {
-        Self { like: None, only_new: false, keep_time: false, in_place: true }
+        Self { like: None, only_new: false, keep_time: false, durable: false, in_place: true }
     }
 }
 
@@ -114,7 +116,7 @@ impl Direct {
             if let (true, Content::File(source)) = (manner.keep_time, content) {
                 keep_time(&file, source)?;
             }
-            if self.power_safe {
+            if self.power_safe || manner.durable {
                 sys::sync_data(&file).map_err(errno::handle)?;
             }
             let put = || match &place.node {

@@ -34,6 +34,8 @@ mod find;
 mod held;
 mod names;
 mod plan;
+#[cfg(all(test, target_os = "linux"))]
+mod power;
 mod raise;
 mod store;
 mod tally;

@@ -39,7 +39,7 @@ pub(super) struct Store {
 impl Store {
     /// `openat2` says whether paths in it may be looked up by that.
     pub(super) fn open(directory: &Path, scheme: Scheme, openat2: bool) -> Result<Self, OverlayError> {
-        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
+        make(directory)?;
         let dir = Direct::builder().openat2(openat2).file_mode(0o600).open(directory)?;
         match sys::lock(dir.top()) {
             Err(Errno::WOULDBLOCK) => return Err(OverlayError::InUse),
@@ -73,6 +73,8 @@ impl Store {
         let name = self.free_name().map_err(discarded)?;
         let moved = self.dir.rename(exact(&path(CHANGES), &self.stop), exact(&path(&name), &self.stop));
         moved.map_err(discarded)?;
+        // Before anything of them goes, so that no power failure brings a part of them back.
+        self.dir.sync_directory("").map_err(discarded)?;
         let layers = self.layers();
         self.sweep();
         layers
@@ -86,14 +88,23 @@ impl Store {
         }
     }
 
-    /// Begins or goes on with a commit.
+    /// Begins or goes on with a commit, of changes that are on the device.
     pub(super) fn begin(&self) -> Result<Box<dyn File>, Fault> {
-        self.file(JOURNAL, OpenMode::Append)
+        let journal = self.file(JOURNAL, OpenMode::Append)?;
+        journal.sync(true)?;
+        Ok(journal)
+    }
+
+    /// Waits until the names of what keeps the changes are on the device.
+    pub(super) fn sync(&self) -> Result<(), Fault> {
+        self.dir.sync_directory(CHANGES)?;
+        self.dir.sync_directory("")
     }
 
     /// Takes a commit back that could not go on: all changes are still there.
     pub(super) fn give_up(&self) {
-        if let Err(fault) = self.dir.unlink(exact(&path(JOURNAL), &self.stop)) {
+        let gone = self.dir.unlink(exact(&path(JOURNAL), &self.stop));
+        if let Err(fault) = gone.and_then(|()| self.dir.sync_directory(CHANGES)) {
             tracing::warn!(target: "astrid.host", %fault, "the journal of a commit cannot be removed");
         }
     }
@@ -122,6 +133,17 @@ impl Store {
             }
         }
     }
+}
+
+/// Makes a directory and those above it that are missing, each on the device before anything depends on it.
+fn make(directory: &Path) -> std::io::Result<()> {
+    let missing: Vec<_> = directory.ancestors().take_while(|above| !above.is_dir()).collect();
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
+    for made in missing {
+        let above = made.parent().filter(|above| !above.as_os_str().is_empty());
+        sys::sync_all(sys::open_root(above.unwrap_or(Path::new(".")))?)?;
+    }
+    Ok(())
 }
 
 /// A path below the directory; the scheme is never shown.

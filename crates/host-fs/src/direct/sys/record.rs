@@ -1,31 +1,44 @@
-//! What a test's thread asked of the system, in order.
+//! What threads asked of the system, for tests.
 
 use std::collections::HashMap;
 use std::os::fd::AsFd;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use parking_lot::Mutex;
 
-static SAID: LazyLock<Mutex<HashMap<String, Vec<String>>>> = LazyLock::new(Mutex::default);
+type Hook = Arc<dyn Fn(&str) + Send + Sync>;
 
-/// Called by the seam. Only threads with a name that a test listens for are kept.
+static LISTENED: LazyLock<Mutex<HashMap<String, (Vec<String>, Option<Hook>)>>> =
+    LazyLock::new(Mutex::default);
+
+/// Called by the seam before it asks. Only threads with a name that a test listens to are heard.
 pub(crate) fn note(said: impl FnOnce() -> String) {
     let thread = std::thread::current();
     let Some(name) = thread.name() else { return };
-    let mut all = SAID.lock();
-    if let Some(heard) = all.get_mut(name) {
+    let hook = {
+        let mut listened = LISTENED.lock();
+        let Some((heard, hook)) = listened.get_mut(name) else { return };
         heard.push(said());
+        heard.last().cloned().zip(hook.clone())
+    };
+    if let Some((said, hook)) = hook {
+        hook(&said);
     }
 }
 
-/// Listens to threads of a name from now on.
+/// Listens to the threads of a name from now on.
 pub(crate) fn listen(thread: &str) {
-    SAID.lock().insert(thread.to_owned(), Vec::new());
+    LISTENED.lock().insert(thread.to_owned(), (Vec::new(), None));
 }
 
-/// What the threads of a name did since they were listened to, or since this was last asked.
+/// As [`listen`], and lets a test look at the world before each thing is done.
+pub(crate) fn watch(thread: &str, hook: Hook) {
+    LISTENED.lock().insert(thread.to_owned(), (Vec::new(), Some(hook)));
+}
+
+/// What was heard, in order; the threads are not listened to any more.
 pub(crate) fn heard(thread: &str) -> Vec<String> {
-    SAID.lock().get_mut(thread).map(std::mem::take).unwrap_or_default()
+    LISTENED.lock().remove(thread).map(|(heard, _)| heard).unwrap_or_default()
 }
 
 /// The inode a descriptor stands for.
