@@ -2,10 +2,10 @@
 //! by `openat2`, by the walk, and in an overlay.
 #![no_main]
 
-#[path = "../../crates/host-fs/tests/common/model.rs"]
-mod model;
 #[path = "../src/bytes.rs"]
 mod bytes;
+#[path = "../../crates/host-fs/tests/common/model.rs"]
+mod model;
 
 use std::sync::Arc;
 
@@ -70,7 +70,8 @@ fuzz_target!(|data: &[u8]| {
     let volume = |openat2| Direct::builder().openat2(openat2).open(&root).unwrap();
     let overlay = Overlay::open(Arc::new(volume(true)), Scheme::Workspace, &directory.path().join("changes"));
     let (quick, walk, overlay) = (volume(true), volume(false), overlay.unwrap());
-    let volumes: [(&str, &dyn Volume); 3] = [("openat2", &quick), ("the walk", &walk), ("an overlay", &overlay)];
+    let volumes: [(&str, &dyn Volume); 3] =
+        [("openat2", &quick), ("the walk", &walk), ("an overlay", &overlay)];
     for _ in 0..16 {
         let text = path(&mut bytes);
         let Ok(path) = VfsPath::parse(&text) else { continue };
@@ -78,7 +79,11 @@ fuzz_target!(|data: &[u8]| {
         let at = At { path: &path, consent: &Free, stop: &stop };
         for (how, volume) in volumes {
             assert_eq!(volume.canonicalize(at), expected, "{text} by {how} in {tree:?}");
-            assert_eq!(volume.stat(at, true).map(drop), expected.clone().map(drop), "{text} by {how} in {tree:?}");
+            assert_eq!(
+                volume.stat(at, true).map(drop),
+                expected.clone().map(drop),
+                "{text} by {how} in {tree:?}"
+            );
             if let Some(known) = volume.try_stat(&path, true) {
                 assert_eq!(known.map(drop), expected.clone().map(drop), "{text} from memory in {tree:?}");
             }

@@ -43,7 +43,8 @@ impl Choices for Bytes<'_> {
 }
 
 fn host(mounts: Arc<dyn Mounts>) -> State {
-    let call = CallContext::builder(CapsuleId::parse("fuzz").unwrap()).principal(Principal::parse("alice").unwrap());
+    let call =
+        CallContext::builder(CapsuleId::parse("fuzz").unwrap()).principal(Principal::parse("alice").unwrap());
     State {
         call: CallSlot::new(call.build()),
         services: HostServices::unrestricted(),

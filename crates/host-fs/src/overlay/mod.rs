@@ -34,7 +34,7 @@ mod find;
 mod held;
 mod names;
 mod plan;
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
 mod power;
 mod raise;
 mod store;

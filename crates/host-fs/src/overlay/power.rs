@@ -3,6 +3,7 @@
 //! A file system on a loop device has on that device what was synced, and whatever else the kernel chose to
 //! write. So a copy of the device's file, taken before each syscall of a decision, is what a power
 //! failure at that moment leaves. The copies are mounted, and the overlay in them is opened.
+#![cfg(target_os = "linux")]
 
 use std::collections::BTreeMap;
 use std::os::unix::fs::MetadataExt;
@@ -45,7 +46,8 @@ fn done_inside(test: &str) -> bool {
 
 fn make(image: &Path) -> bool {
     let file = std::fs::File::create(image).unwrap();
-    file.set_len(8 << 20).unwrap();
+    // On a smaller one the kernel never puts off where content goes, and so loses less.
+    file.set_len(32 << 20).unwrap();
     run("mkfs.ext4", &["-q", "-F", "-b", "1024", image.to_str().unwrap()])
 }
 
@@ -125,6 +127,9 @@ fn change(overlay: &Overlay) {
     overlay.make_dir(exact(&path("file"), &stop)).unwrap();
 }
 
+/// What would have come next, and a copy, by its digest.
+type Known = BTreeMap<[u8; 32], (String, PathBuf)>;
+
 /// A disk with changes on it that nobody has decided on.
 struct Disk {
     directory: tempfile::TempDir,
@@ -152,10 +157,14 @@ impl Disk {
     fn cuts(&self, thread: &str, decide: impl FnOnce() + Send + 'static) -> Vec<(String, PathBuf)> {
         let (disk, copies) = (self.directory.path().join("disk"), self.directory.path().join("copies"));
         std::fs::create_dir(&copies).unwrap();
-        let known: Arc<Mutex<BTreeMap<[u8; 32], (String, PathBuf)>>> = Arc::default();
+        let known: Arc<Mutex<Known>> = Arc::default();
         let look = {
             let known = known.clone();
             move |next: &str| {
+                let looks = ["open", "stat", "list", "read"];
+                if looks.iter().any(|look| next.starts_with(look)) {
+                    return;
+                }
                 let image = std::fs::read(&disk).unwrap();
                 let mut known = known.lock();
                 let path = copies.join(known.len().to_string());

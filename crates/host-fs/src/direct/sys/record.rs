@@ -8,8 +8,10 @@ use parking_lot::Mutex;
 
 type Hook = Arc<dyn Fn(&str) + Send + Sync>;
 
-static LISTENED: LazyLock<Mutex<HashMap<String, (Vec<String>, Option<Hook>)>>> =
-    LazyLock::new(Mutex::default);
+/// By the names of threads: what was heard, and who looks on.
+type Listened = HashMap<String, (Vec<String>, Option<Hook>)>;
+
+static LISTENED: LazyLock<Mutex<Listened>> = LazyLock::new(Mutex::default);
 
 /// Called by the seam before it asks. Only threads with a name that a test listens to are heard.
 pub(crate) fn note(said: impl FnOnce() -> String) {
