@@ -2,6 +2,7 @@
 
 mod bench;
 mod guests;
+mod portable;
 mod process;
 mod test;
 mod tidy;
@@ -35,6 +36,8 @@ enum Command {
     Bench,
     /// Check the rules of this repository that no compiler knows
     Tidy,
+    /// Compile the `capsule` program for macOS without linking it
+    CheckPortable,
     /// The frozen contract and its copies
     #[command(subcommand)]
     Wit(wit::Command),
@@ -57,6 +60,7 @@ fn run(command: &Command, workspace: &Workspace) -> anyhow::Result<ExitCode> {
         Command::Test { long } => test::run(workspace, *long),
         Command::Bench => bench::run(workspace),
         Command::Tidy => tidy::run(workspace),
+        Command::CheckPortable => portable::run(workspace),
         Command::Wit(command) => wit::run(command, workspace),
     }
 }

@@ -78,6 +78,8 @@ mod pool;
 mod site;
 mod spent;
 mod volume;
+#[cfg(test)]
+mod workers;
 
 pub mod errno;
 pub mod op_table;

@@ -120,8 +120,12 @@ impl Directories {
         self
     }
 
-    /// Gives up what is open for a principal, for example because it was removed. Open files stay.
+    /// Gives up what is open for a principal, for example because it was removed. Open files stay, and so
+    /// do its changes in an overlay.
     pub fn forget(&self, principal: &Principal) {
+        if let Workspace::Each(overlays) = &self.workspace {
+            overlays.forget(principal);
+        }
         self.open.lock().retain(|(who, ..), _| who != principal);
     }
 

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use astrid_host_fs::FsView;
 use astrid_host_testkit::FakeHost;
 use common::{State, state};
-use tampered::{Device, workspace};
+use tampered::{Device, both};
 
 const STORES: usize = 64;
 
@@ -37,7 +37,16 @@ impl Device for Slow {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn sixty_four_stores_that_write_leave_the_runtime_responsive() {
     let directory = tempfile::tempdir().unwrap();
-    let host = state(FakeHost::builder(), workspace(directory.path(), Arc::new(Slow)));
+    std::fs::create_dir(directory.path().join("workspace")).unwrap();
+    for mounts in both(directory.path(), &(Arc::new(Slow) as Arc<dyn Device>)) {
+        stress(state(FakeHost::builder(), mounts)).await;
+    }
+    for tree in ["workspace", "changes/changes/tree"] {
+        assert_eq!(std::fs::read_dir(directory.path().join(tree)).unwrap().count(), STORES);
+    }
+}
+
+async fn stress(host: State) {
     let mut tasks = tokio::task::JoinSet::new();
     for store in 0..STORES {
         let fake = FakeHost::builder().principal(&format!("p{}", store % 8)).build();
@@ -65,5 +74,4 @@ async fn sixty_four_stores_that_write_leave_the_runtime_responsive() {
         "half of {} turns came after more than {median:?}",
         late.len()
     );
-    assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), STORES);
 }

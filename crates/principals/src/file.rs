@@ -7,10 +7,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
-use rustix::fs::{
-    AtFlags, Mode, OFlags, ResolveFlags, fstat, fsync, mkdirat, open, openat, openat2, renameat, statat,
-    unlinkat,
-};
+use rustix::fs::{AtFlags, Mode, OFlags, fsync, mkdirat, open, openat, renameat, statat, unlinkat};
 use rustix::io::Errno;
 
 /// Largest operator file: far more than a person writes, little enough to read at once.
@@ -30,11 +27,12 @@ pub struct Stamp {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Seen {
-    device: u64,
+    // Wide enough for what any system has there.
+    device: i128,
     inode: u64,
     size: i64,
-    modified: (i64, u64),
-    changed: (i64, u64),
+    modified: (i64, i128),
+    changed: (i64, i128),
 }
 
 impl Stamp {
@@ -63,15 +61,16 @@ impl Stamp {
     fn of(stat: &rustix::fs::Stat) -> Self {
         let seconds = u64::try_from(stat.st_mtime).unwrap_or(0);
         let written = SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
-        let written = written + Duration::from_nanos(stat.st_mtime_nsec);
+        let modified = i128::from(stat.st_mtime_nsec);
+        let written = written + Duration::from_nanos(u64::try_from(modified).unwrap_or(0));
         // A time in the future says nothing about when it was written: read again until it passed.
         let settled = written.elapsed().is_ok_and(|age| age > UNSETTLED);
         let seen = Seen {
-            device: stat.st_dev,
+            device: i128::from(stat.st_dev),
             inode: stat.st_ino,
             size: stat.st_size,
-            modified: (stat.st_mtime, stat.st_mtime_nsec),
-            changed: (stat.st_ctime, stat.st_ctime_nsec),
+            modified: (stat.st_mtime, modified),
+            changed: (stat.st_ctime, i128::from(stat.st_ctime_nsec)),
         };
         Self { seen: Some(seen), settled }
     }
@@ -104,9 +103,12 @@ impl Root {
         }
     }
 
-    /// The same from the kernel's cache alone; `None` when it would have to ask a disk, or is too old to
-    /// know the difference.
+    /// The same from the kernel's cache alone; `None` when it would have to ask a disk, or does not know
+    /// the difference.
+    #[cfg(target_os = "linux")]
     pub(crate) fn stamp_cached(&self, path: &str) -> Option<Stamp> {
+        use rustix::fs::{ResolveFlags, fstat, openat2};
+
         let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let how = ResolveFlags::CACHED | ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS;
         match openat2(&self.0, path, flags, Mode::empty(), how) {
@@ -114,6 +116,12 @@ impl Root {
             Err(Errno::NOENT) => Some(Stamp::ABSENT),
             Err(_) => None,
         }
+    }
+
+    /// Only Linux looks at its cache alone.
+    #[cfg(not(target_os = "linux"))]
+    pub(crate) fn stamp_cached(&self, _: &str) -> Option<Stamp> {
+        None
     }
 
     /// The text of the file `name` in `folders`; `None` when it or a folder is not there.

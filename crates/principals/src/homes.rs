@@ -1,7 +1,7 @@
 //! Directories of principals: made for those an operator registered, and for nobody else.
 
 use std::io;
-use std::os::fd::AsRawFd;
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
 use crate::file::{Root, names};
@@ -57,9 +57,9 @@ impl Homes {
         for principal in names(&homes)? {
             // Something that is no directory, or a link, holds no scratch files of ours.
             let Ok(Some(tmp)) = self.root.folder(&["home", &principal, ".local", "tmp"]) else { continue };
+            let held = held(&tmp)?;
             for name in names(&tmp)? {
-                // By the descriptor: the directory that was opened without following a link.
-                let path = Path::new("/proc/self/fd").join(tmp.as_raw_fd().to_string()).join(&name);
+                let path = held.join(&name);
                 let removed = match std::fs::symlink_metadata(&path) {
                     Ok(found) if found.is_dir() => std::fs::remove_dir_all(&path),
                     Ok(_) => std::fs::remove_file(&path),
@@ -80,4 +80,21 @@ impl Homes {
         self.root.make(names)?;
         Ok(Some(names.iter().fold(self.path.clone(), |path, name| path.join(name))))
     }
+}
+
+/// A path by the descriptor: the directory that was opened without following a link.
+#[cfg(target_os = "linux")]
+fn held(directory: &OwnedFd) -> io::Result<PathBuf> {
+    use std::os::fd::AsRawFd;
+
+    Ok(Path::new("/proc/self/fd").join(directory.as_raw_fd().to_string()))
+}
+
+/// Where the directory is that was opened without following a link.
+#[cfg(target_vendor = "apple")]
+fn held(directory: &OwnedFd) -> io::Result<PathBuf> {
+    use std::os::unix::ffi::OsStringExt;
+
+    let path = rustix::fs::getpath(directory)?;
+    Ok(PathBuf::from(std::ffi::OsString::from_vec(path.into_bytes())))
 }

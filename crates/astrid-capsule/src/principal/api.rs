@@ -54,7 +54,10 @@ impl Runtime {
     }
 
     /// Ends what a principal runs, and refuses its calls until [`Runtime::readmit_principal`]. For one
-    /// whose profile is being removed: without the file it would be served as an unregistered one.
+    /// whose profile is being removed: without the file it would be served as an unregistered one. Its
+    /// data stays for whoever operates the host: home, keys, and the changes in an overlay that nobody
+    /// decided on, which [`Runtime::overlay_changes`] still lists. [`Runtime::overlay_rollback`] or
+    /// [`Runtime::overlay_commit`] then also removes the directory that kept them.
     ///
     /// # Errors
     /// The name is not valid.

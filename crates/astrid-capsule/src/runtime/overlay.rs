@@ -25,6 +25,8 @@ pub(crate) struct Kept {
     pub(super) each: Arc<Overlays>,
     root: PathBuf,
     tag: String,
+    /// Whether a principal has a profile, or is the owner.
+    known: Arc<dyn Fn(&Principal) -> bool + Send + Sync>,
 }
 
 impl Kept {
@@ -45,15 +47,31 @@ impl Kept {
         let root = home.state().join("overlay");
         let (principals, owner) = (principals.clone(), owner.clone());
         let place = (root.clone(), tag.clone());
+        let known: Arc<dyn Fn(&Principal) -> bool + Send + Sync> = Arc::new(move |who| {
+            *who == owner || principals.profiles.current(who).is_ok_and(|current| current.profile.registered)
+        });
+        let registered = known.clone();
         // As with homes, nothing is made for principals nobody registered; what is there is theirs.
         let each = Overlays::new(lower, move |who| {
             let directory = place.0.join(who.as_str()).join(&place.1);
-            let known = *who == owner
-                || principals.profiles.current(who).is_ok_and(|current| current.profile.registered)
-                || directory.is_dir();
+            let known = registered(who) || directory.is_dir();
             (known && !who.is_anonymous()).then_some(directory)
         });
-        Ok(Self { each: Arc::new(each), root, tag })
+        Ok(Self { each: Arc::new(each), root, tag, known })
+    }
+
+    /// Leaves nothing of a principal that has no profile any more, once its changes are decided on.
+    fn clear(&self, who: &Principal) {
+        if (self.known)(who) {
+            return;
+        }
+        self.each.forget(who);
+        let of = self.root.join(who.as_str());
+        if let Err(error) = std::fs::remove_dir_all(of.join(&self.tag)) {
+            tracing::warn!(principal = %who, %error, "what kept the changes of a principal cannot be removed");
+        }
+        // Unless it has changes to other workspaces.
+        let _ = std::fs::remove_dir(of);
     }
 
     /// Who has a directory of changes to this workspace, by name.
@@ -131,7 +149,12 @@ impl Runtime {
         })?;
         let who = who.clone();
         let work = move || match open(&kept, &who)? {
-            Some(overlay) => how(&overlay).map_err(|error| said(&who, &error)),
+            Some(overlay) => {
+                how(&overlay).map_err(|error| said(&who, &error))?;
+                drop(overlay);
+                kept.clear(&who);
+                Ok(())
+            }
             None => Err(CapsuleError::host(format!("changes of {who}: no such principal"))),
         };
         // Begun when no handler runs any more, so that none sees a part of it (engines chapter §4).

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use astrid_host_context::{CapsuleId, Permit, Principal, Quota, Resource, Subject};
 use parking_lot::{Mutex, MutexGuard};
 
-use super::sys::{self, Meta};
+use super::sys::{self, Meta, Pin};
 use crate::fault::Fault;
 use crate::volume::{FileId, FileKind};
 
@@ -132,8 +132,8 @@ impl Bytes {
     }
 
     /// A name of the object is gone, and with the last one these bytes; those of an open file later.
-    pub(super) fn freed(&self, object: &OwnedFd) -> u64 {
-        let Ok(meta) = sys::stat(object) else { return 0 };
+    pub(super) fn freed(&self, object: &Pin) -> u64 {
+        let Ok(meta) = object.now() else { return 0 };
         if meta.kind() != FileKind::Regular || meta.links() > 0 {
             return 0;
         }
@@ -142,7 +142,7 @@ impl Bytes {
             return 0;
         }
         // Looked at again, because the last one who had it open may have written.
-        sys::stat(object).map_or(0, |meta| meta.size())
+        object.now().map_or(0, |meta| meta.size())
     }
 
     /// Says that the file is open, before anything is done with it.

@@ -1,12 +1,10 @@
 //! An open file of the system.
 
-use std::io::IoSliceMut;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 
 use parking_lot::MutexGuard;
-use rustix::fs::OFlags;
-use rustix::io::{Errno, ReadWriteFlags, retry_on_intr};
+use rustix::io::Errno;
 
 use super::bytes::Bytes;
 use super::sys::{self, Meta};
@@ -68,7 +66,7 @@ impl DirectFile {
 
     /// Cuts it without its lock.
     pub(super) fn cut(&self, size: u64) -> Result<(), Fault> {
-        retry_on_intr(|| rustix::fs::ftruncate(&self.fd, size)).map_err(errno::handle)
+        sys::cut(&self.fd, size).map_err(errno::handle)
     }
 
     fn size(&self) -> Result<u64, Fault> {
@@ -93,7 +91,7 @@ impl File for DirectFile {
         let mut done = 0;
         while let Some(rest) = buffer.get_mut(done..).filter(|rest| !rest.is_empty()) {
             let at = offset.saturating_add(done as u64);
-            match retry_on_intr(|| rustix::io::pread(&self.fd, &mut *rest, at)).map_err(errno::handle)? {
+            match sys::read(&self.fd, rest, at).map_err(errno::handle)? {
                 0 => break,
                 read => done += read,
             }
@@ -108,8 +106,7 @@ impl File for DirectFile {
         let mut done = 0;
         while let Some(rest) = buffer.get_mut(done..).filter(|rest| !rest.is_empty()) {
             let at = offset.saturating_add(done as u64);
-            let mut slices = [IoSliceMut::new(rest)];
-            match rustix::io::preadv2(&self.fd, &mut slices, at, ReadWriteFlags::NOWAIT) {
+            match sys::read_now(&self.fd, rest, at) {
                 Ok(0) => break,
                 Ok(read) => done += read,
                 Err(_) => return None,
@@ -121,8 +118,7 @@ impl File for DirectFile {
     fn write_at(&self, data: &[u8], offset: u64) -> Result<usize, Fault> {
         let _alone = self.lock_if_charged();
         let end = offset.saturating_add(data.len() as u64);
-        let write =
-            || write_all(data, |rest, done| rustix::io::pwrite(&self.fd, rest, offset.saturating_add(done)));
+        let write = || write_all(data, |rest, done| sys::write(&self.fd, rest, offset.saturating_add(done)));
         self.changing(|before| before.max(end), write)
     }
 
@@ -134,7 +130,7 @@ impl File for DirectFile {
             return Err(Fault::TooLarge);
         }
         // The descriptor has O_APPEND, so the position of a write is the end at that moment.
-        let write = || match write_all(data, |rest, _| rustix::io::write(&self.fd, rest)) {
+        let write = || match write_all(data, |rest, _| sys::write_on(&self.fd, rest)) {
             Ok(written) if written == data.len() => Ok(()),
             Ok(written) => {
                 if self.size()? == before.saturating_add(written as u64) {
@@ -149,9 +145,9 @@ impl File for DirectFile {
 
     fn sync(&self, everything: bool) -> Result<(), Fault> {
         if !everything {
-            return retry_on_intr(|| rustix::fs::fdatasync(&self.fd)).map_err(errno::handle);
+            return sys::sync_data(&self.fd).map_err(errno::handle);
         }
-        retry_on_intr(|| rustix::fs::fsync(&self.fd)).map_err(errno::handle)?;
+        sys::sync_all(&self.fd).map_err(errno::handle)?;
         self.made_in.as_ref().map_or(Ok(()), sync_directory)
     }
 
@@ -187,9 +183,8 @@ impl Drop for DirectFile {
 
 /// Makes the names in a directory durable. The descriptor at hand may be one that only resolves.
 pub(super) fn sync_directory(directory: &Arc<OwnedFd>) -> Result<(), Fault> {
-    let directory =
-        sys::openat(directory, ".", OFlags::RDONLY | OFlags::DIRECTORY, 0).map_err(errno::path)?;
-    retry_on_intr(|| rustix::fs::fsync(&directory)).map_err(errno::handle)
+    let directory = sys::reopen(directory).map_err(errno::path)?;
+    sys::sync_all(&directory).map_err(errno::handle)
 }
 
 /// Writes until nothing is left. After some bytes an error only shortens the count.

@@ -4,20 +4,26 @@ use std::ffi::CString;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
-use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags};
-use rustix::io::{Errno, retry_on_intr};
+use rustix::fs::{FileType, OFlags};
+use rustix::io::Errno;
 
 use super::resolve::{RETRIES, resolve};
 use super::temporary::Temporary;
 use super::{Direct, failed, sys};
-use crate::VfsPath;
 use crate::fault::{Fault, Text};
 use crate::path::{is_temporary, parts};
+use crate::volume::FileKind;
+use crate::{VfsPath, errno};
 
 /// A name in a directory, and whether it stands for a directory.
 pub(crate) type Child = (CString, bool);
 
 impl Direct {
+    /// Whether paths may be looked up by `openat2`.
+    pub(crate) fn is_quick(&self) -> bool {
+        self.root.quick()
+    }
+
     /// The directory every operation starts from.
     pub(crate) fn top(&self) -> &Arc<OwnedFd> {
         self.root.fd()
@@ -27,17 +33,60 @@ impl Direct {
     pub(crate) fn directory(&self, relative: &str) -> Result<OwnedFd, Fault> {
         let mut directory = self.root.fd().clone();
         for part in parts(relative) {
-            let next = sys::openat(&directory, part, sys::PIN | OFlags::DIRECTORY, 0).map_err(failed)?;
-            directory = Arc::new(next);
+            directory = Arc::new(sys::open_directory(&directory, part).map_err(failed)?);
         }
-        sys::openat(&directory, ".", OFlags::RDONLY | OFlags::DIRECTORY, 0).map_err(failed)
+        sys::reopen(&directory).map_err(failed)
+    }
+
+    /// Waits until the names in a directory are on the device.
+    pub(crate) fn sync_directory(&self, relative: &str) -> Result<(), Fault> {
+        sys::sync_all(self.directory(relative)?).map_err(errno::handle)
+    }
+
+    /// Waits until a file or directory, all below it and the names that lead to it are on the device.
+    pub(crate) fn sync_tree(&self, relative: &str) -> Result<(), Fault> {
+        let mut above = relative;
+        while let Some((parent, _)) = above.rsplit_once('/') {
+            self.sync_directory(parent)?;
+            above = parent;
+        }
+        if !relative.is_empty() {
+            self.sync_directory("")?;
+        }
+        let mut waiting = vec![relative.to_owned()];
+        while let Some(at) = waiting.pop() {
+            let directory = match self.directory(&at) {
+                Err(Fault::NotDirectory) => {
+                    self.sync_file(&at)?;
+                    continue;
+                }
+                directory => directory?,
+            };
+            sys::sync_all(&directory).map_err(errno::handle)?;
+            let names = self.children(&at)?.into_iter().filter_map(|(name, _)| name.into_string().ok());
+            waiting.extend(names.map(|name| if at.is_empty() { name } else { format!("{at}/{name}") }));
+        }
+        Ok(())
+    }
+
+    /// Of a link, its name says all.
+    fn sync_file(&self, relative: &str) -> Result<(), Fault> {
+        let (parent, name) = relative.rsplit_once('/').unwrap_or(("", relative));
+        let directory = self.directory(parent)?;
+        match sys::stat_at(&directory, name).map_err(failed)?.kind() {
+            FileKind::Regular => {
+                let file = sys::openat(&directory, name, OFlags::RDONLY | OFlags::NONBLOCK, 0);
+                sys::sync_all(file.map_err(failed)?).map_err(errno::handle)
+            }
+            _ => Ok(()),
+        }
     }
 
     /// All that a directory holds but temporaries, sorted, also names that no guest could write.
     pub(crate) fn children(&self, relative: &str) -> Result<Vec<Child>, Fault> {
         let directory = self.directory(relative)?;
         let mut found = Vec::new();
-        for entry in Dir::read_from(&directory).map_err(failed)? {
+        for entry in sys::list(&directory).map_err(failed)? {
             let entry = match entry {
                 Ok(entry) => entry,
                 Err(Errno::NOENT) => break, // removed while it was read
@@ -49,8 +98,8 @@ impl Direct {
             }
             let is_directory = match entry.file_type() {
                 FileType::Unknown => {
-                    let probed = rustix::fs::statat(&directory, name, AtFlags::SYMLINK_NOFOLLOW);
-                    probed.is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::Directory)
+                    let probed = sys::stat_at(&directory, name);
+                    probed.is_ok_and(|meta| meta.kind() == FileKind::Directory)
                 }
                 known => known == FileType::Directory,
             };
@@ -82,15 +131,15 @@ impl Direct {
         let name = place.name(Fault::IsDirectory)?;
         for _ in 0..RETRIES {
             let temporary = Temporary::new();
-            match retry_on_intr(|| rustix::fs::symlinkat(text, &place.parent, &temporary.name)) {
+            match sys::symlink(text, &place.parent, &temporary.name) {
                 Ok(()) => {}
                 Err(Errno::EXIST) => continue,
                 Err(error) => return Err(failed(error)),
             }
-            let moved = rustix::fs::renameat(&place.parent, &temporary.name, &place.parent, name);
+            let moved = sys::rename(&place.parent, &temporary.name, &place.parent, name);
             return moved.map_err(|error| {
                 // The rename's own answer matters more; the next sweep takes what is left.
-                let _ = rustix::fs::unlinkat(&place.parent, &temporary.name, AtFlags::empty());
+                let _ = sys::unlink(&place.parent, temporary.name.as_str());
                 failed(error)
             });
         }
@@ -101,7 +150,6 @@ impl Direct {
     pub(crate) fn set_mode(&self, path: &VfsPath, mode: u32) -> Result<(), Fault> {
         let place = resolve(&self.root, path, false, false)?;
         let name = place.name(Fault::Access)?;
-        let mode = Mode::from_raw_mode(mode & 0o777);
-        retry_on_intr(|| rustix::fs::chmodat(&place.parent, name, mode, AtFlags::empty())).map_err(failed)
+        sys::chmod_at(&place.parent, name, mode & 0o777).map_err(failed)
     }
 }

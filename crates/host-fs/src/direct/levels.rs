@@ -54,8 +54,7 @@ impl Levels {
     fn reopen(&mut self) -> Result<Arc<OwnedFd>, Fault> {
         let mut dir = self.root.clone();
         for (name, _) in &self.below {
-            let flags = sys::PIN | rustix::fs::OFlags::DIRECTORY;
-            dir = Arc::new(sys::openat(&dir, name, flags, 0).map_err(errno::path)?);
+            dir = Arc::new(sys::open_directory(&dir, name.as_str()).map_err(errno::path)?);
         }
         if let Some((_, top)) = self.below.last_mut() {
             *top = Some(dir.clone());

@@ -5,7 +5,7 @@
 //! | the root and its one-syscall look-ups | `root.rs` |
 //! | resolution by components | `resolve.rs`, `levels.rs` |
 //! | reserved directories | `guard.rs` |
-//! | every syscall | `sys.rs` |
+//! | every syscall, and what systems differ in | `sys/` |
 //! | questions | `probe.rs` |
 //! | open files | `open.rs`, `file.rs` |
 //! | whole-file replacement | `replace.rs`, `temporary.rs` |
@@ -34,7 +34,6 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 use std::sync::Arc;
 
-use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 
 pub use self::bytes::Account;
@@ -66,6 +65,7 @@ impl Direct {
     pub fn builder() -> DirectBuilder {
         DirectBuilder {
             openat2: true,
+            folds_case: false,
             reserved: &[],
             entries: None,
             charged: None,
@@ -119,7 +119,7 @@ impl Direct {
     ) -> Result<(), Errno> {
         let Some(bytes) = &self.bytes else { return take() };
         let _alone = bytes.names();
-        let old = sys::openat(parent, name, sys::PIN, 0);
+        let old = sys::pin(parent, name);
         take()?;
         if let Ok(old) = old {
             bytes.shrink(bytes.freed(&old));
@@ -146,6 +146,7 @@ fn agreed(at: At<'_>, place: Place) -> Result<Place, Fault> {
 #[derive(Debug, Clone)]
 pub struct DirectBuilder {
     openat2: bool,
+    folds_case: bool,
     reserved: &'static [&'static str],
     entries: Option<u64>,
     charged: Option<Account>,
@@ -160,6 +161,15 @@ impl DirectBuilder {
     #[must_use]
     pub fn openat2(mut self, allowed: bool) -> Self {
         self.openat2 = allowed;
+        self
+    }
+
+    /// Says that names which differ in case stand for the same file, where the system does not tell, as
+    /// on some network file systems. Every path is then walked, and reserved directories are matched
+    /// whatever the case of their names.
+    #[must_use]
+    pub fn folds_case(mut self, folds: bool) -> Self {
+        self.folds_case = folds;
         self
     }
 
@@ -204,14 +214,14 @@ impl DirectBuilder {
     /// # Errors
     /// The system's, for the host's operators: it is not to be shown to guests.
     pub fn open(self, directory: &Path) -> std::io::Result<Direct> {
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        Ok(self.on(rustix::fs::open(directory, flags, Mode::empty())?))
+        Ok(self.on(sys::open_root(directory)?))
     }
 
     /// The volume of a directory that is open for reading.
     pub(crate) fn on(self, fd: OwnedFd) -> Direct {
+        let guard = Guard::new(&fd, self.reserved, self.folds_case);
         Direct {
-            root: Root::new(fd, self.openat2, Guard::new(self.reserved)),
+            root: Root::new(fd, self.openat2, guard),
             ledger: self.entries.map(Ledger::new),
             bytes: self.charged.map(|account| Arc::new(Bytes::new(account))),
             file_mode: self.file_mode,

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use rustix::fs::{AtFlags, Mode, OFlags};
-use rustix::io::{Errno, retry_on_intr};
+use rustix::io::Errno;
 
 use super::resolve::{Place, RETRIES, resolve};
-use super::{Direct, agreed, failed, sys};
+use super::sys::{self, Pin};
+use super::{Direct, agreed, failed};
 use crate::errno::{self, Doing};
 use crate::fault::{Fault, Text};
 use crate::volume::{At, FileKind};
@@ -20,8 +20,7 @@ impl Direct {
         at.consent.proceed()?;
         let name = place.name(Fault::AlreadyExists)?;
         let room = self.room()?;
-        let mode = Mode::from_raw_mode(self.directory_mode);
-        retry_on_intr(|| rustix::fs::mkdirat(&place.parent, name, mode)).map_err(failed)?;
+        sys::mkdir(&place.parent, name, self.directory_mode).map_err(failed)?;
         room.keep();
         Ok(())
     }
@@ -41,14 +40,13 @@ impl Direct {
         let mut names = place.name.iter().chain(&place.rest).peekable();
         while let Some(name) = names.next() {
             let room = self.room()?;
-            let mode = Mode::from_raw_mode(self.directory_mode);
-            match retry_on_intr(|| rustix::fs::mkdirat(&parent, name, mode)) {
+            match sys::mkdir(&parent, name, self.directory_mode) {
                 Ok(()) => room.keep(),
                 Err(Errno::EXIST) => {}
                 Err(error) => return Err(failed(error)),
             }
             let last = names.peek().is_none();
-            match sys::openat(&parent, name, sys::PIN | OFlags::DIRECTORY, 0) {
+            match sys::open_directory(&parent, name.as_str()) {
                 Ok(next) => parent = Arc::new(next),
                 // Somebody else was faster, with something that is no directory.
                 Err(Errno::NOTDIR | Errno::LOOP) if last => return Err(Fault::AlreadyExists),
@@ -65,7 +63,7 @@ impl Direct {
         }
         at.consent.proceed()?;
         let name = place.name(Fault::IsDirectory)?;
-        let unlink = || retry_on_intr(|| rustix::fs::unlinkat(&place.parent, name, AtFlags::empty()));
+        let unlink = || sys::unlink(&place.parent, name);
         match self.unname(&place.parent, name, unlink) {
             Ok(()) => {
                 self.gone(1);
@@ -96,7 +94,7 @@ impl Direct {
             }
         }
         from.consent.proceed()?;
-        let rename = || retry_on_intr(|| rustix::fs::renameat(&source.parent, old, &target.parent, new));
+        let rename = || sys::rename(&source.parent, old, &target.parent, new);
         self.unname(&target.parent, new, rename).map_err(|error| errno::fault(error, Doing::Rename))?;
         if target.node.is_some() {
             self.gone(1);
@@ -122,13 +120,13 @@ impl Direct {
             }
             to.consent.proceed()?;
             // Pinned first and looked at again, so that what is linked is what was agreed to.
-            let pinned = sys::openat(&source.parent, source.name(Fault::IsDirectory)?, sys::PIN, 0);
+            let pinned = sys::pin(&source.parent, source.name(Fault::IsDirectory)?);
             let pinned = match pinned {
                 Ok(pinned) => pinned,
                 Err(Errno::NOENT) => continue,
                 Err(error) => return Err(failed(error)),
             };
-            if sys::stat(&pinned).map_err(failed)?.id() != node.id() {
+            if pinned.meta().id() != node.id() {
                 continue;
             }
             let room = self.room()?;
@@ -140,28 +138,18 @@ impl Direct {
     }
 }
 
-fn link(pinned: &std::os::fd::OwnedFd, source: &Place, target: &Place) -> Result<(), Fault> {
-    use std::os::fd::AsRawFd;
-
+fn link(pinned: &Pin, source: &Place, target: &Place) -> Result<(), Fault> {
     let new = target.name(Fault::AlreadyExists)?;
-    let failed = |error| errno::fault(error, Doing::Link);
-    match rustix::fs::linkat(pinned, "", &target.parent, new, AtFlags::EMPTY_PATH) {
-        // Older kernels want a privilege for that; the descriptor's own link in /proc does without.
-        Err(Errno::NOENT | Errno::PERM | Errno::ACCESS) => {}
-        other => return other.map_err(failed),
-    }
-    let own = format!("/proc/self/fd/{}", pinned.as_raw_fd());
-    match rustix::fs::linkat(rustix::fs::CWD, own, &target.parent, new, AtFlags::SYMLINK_FOLLOW) {
+    match sys::link_object(pinned, &target.parent, new) {
         Err(Errno::NOENT) => {}
-        other => return other.map_err(failed),
+        other => return other.map_err(|error| errno::fault(error, Doing::Link)),
     }
-    // No /proc: link the name, and take it back if it had changed.
+    // Only names can be linked: link the name, and take it back if it had changed.
     let old = source.name(Fault::IsDirectory)?;
-    rustix::fs::linkat(&source.parent, old, &target.parent, new, AtFlags::empty()).map_err(failed)?;
-    let same = sys::stat_at(&target.parent, new).and_then(|new| Ok(new.id() == sys::stat(pinned)?.id()));
-    if matches!(same, Ok(true)) {
+    sys::link(&source.parent, old, &target.parent, new).map_err(|error| errno::fault(error, Doing::Link))?;
+    if sys::stat_at(&target.parent, new).is_ok_and(|linked| linked.id() == pinned.meta().id()) {
         return Ok(());
     }
-    let _ = rustix::fs::unlinkat(&target.parent, new, AtFlags::empty());
+    let _ = sys::unlink(&target.parent, new);
     Err(Fault::Unknown(Text::RetryLimit))
 }

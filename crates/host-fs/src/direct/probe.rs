@@ -1,11 +1,12 @@
 //! Questions that change nothing.
 
-use rustix::fs::{Dir, OFlags};
+use rustix::fs::OFlags;
 use rustix::io::Errno;
 
 use super::file::DirectFile;
 use super::resolve::Place;
-use super::{Direct, failed, sys};
+use super::sys::{self, Look};
+use super::{Direct, failed};
 use crate::VfsPath;
 use crate::fault::Fault;
 use crate::path::{MAX_PATH, is_visible, parts};
@@ -23,8 +24,8 @@ impl Direct {
             return None;
         }
         let follow = follow || path.wants_directory();
-        let flags = if follow { OFlags::PATH } else { sys::PIN };
-        let object = match self.root.cached(path.relative(), flags)? {
+        let look = if follow { Look::Target } else { Look::Object };
+        let object = match self.root.cached(path.relative(), look)? {
             Ok(object) => object,
             Err(error) => return Some(Err(failed(error))),
         };
@@ -44,7 +45,7 @@ impl Direct {
         if !path.is_plain() || path.wants_directory() || self.root.guard().reserves(path.relative()) {
             return None;
         }
-        let fd = match self.root.cached(path.relative(), OFlags::RDONLY | OFlags::NONBLOCK)? {
+        let fd = match self.root.cached(path.relative(), Look::Content)? {
             Ok(fd) => fd,
             Err(error) => return Some(Err(failed(error))),
         };
@@ -89,7 +90,7 @@ impl Direct {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY;
         let directory = sys::openat(&place.parent, name, flags, 0).map_err(failed)?;
         let (mut names, mut scanned) = (Vec::new(), 0_usize);
-        for entry in Dir::new(directory).map_err(failed)? {
+        for entry in sys::list(&directory).map_err(failed)? {
             let entry = match entry {
                 Ok(entry) => entry,
                 Err(Errno::NOENT) => break, // removed while it was read

@@ -3,8 +3,8 @@
 use std::ffi::CString;
 use std::os::fd::{AsFd, OwnedFd};
 
-use rustix::fs::{AtFlags, Dir, FileType, OFlags};
-use rustix::io::{Errno, retry_on_intr};
+use rustix::fs::{FileType, OFlags};
+use rustix::io::Errno;
 
 use super::bytes::Bytes;
 use super::resolve::RETRIES;
@@ -117,7 +117,7 @@ impl Removal<'_> {
             Some(above) => above.fd.as_ref().ok_or(Fault::Unknown(Text::Io))?.as_fd(),
             None => outside.as_fd(),
         };
-        match retry_on_intr(|| rustix::fs::unlinkat(parent, &level.name, AtFlags::REMOVEDIR)) {
+        match sys::rmdir(parent, level.name.as_c_str()) {
             Ok(()) => self.step(),
             Err(Errno::NOENT) => Ok(()),
             // Only what was moved here can be something else now; the next batch shows.
@@ -139,9 +139,7 @@ impl Removal<'_> {
 
 /// Opens a directory; none if the name stands for nothing or for something else.
 fn open(parent: impl AsFd, name: &CString) -> Result<Option<OwnedFd>, Fault> {
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let opened = retry_on_intr(|| rustix::fs::openat(parent.as_fd(), name, flags, rustix::fs::Mode::empty()));
-    match opened {
+    match sys::openat(parent, name.as_c_str(), OFlags::RDONLY | OFlags::DIRECTORY, 0) {
         Ok(fd) => Ok(Some(fd)),
         Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => Ok(None),
         Err(error) => Err(failed(error)),
@@ -150,9 +148,8 @@ fn open(parent: impl AsFd, name: &CString) -> Result<Option<OwnedFd>, Fault> {
 
 /// Removes a name that is no directory; false if it is gone, or is one.
 fn unlink(parent: impl AsFd, name: &CString, bytes: Option<&Bytes>) -> Result<bool, Fault> {
-    let counted =
-        bytes.map(|bytes| (bytes, bytes.names(), sys::openat(&parent, name.as_c_str(), sys::PIN, 0)));
-    match retry_on_intr(|| rustix::fs::unlinkat(parent.as_fd(), name, AtFlags::empty())) {
+    let counted = bytes.map(|bytes| (bytes, bytes.names(), sys::pin(&parent, name.as_c_str())));
+    match sys::unlink(&parent, name.as_c_str()) {
         Ok(()) => {
             if let Some((bytes, _alone, Ok(old))) = &counted {
                 bytes.shrink(bytes.freed(old));
@@ -167,7 +164,7 @@ fn unlink(parent: impl AsFd, name: &CString, bytes: Option<&Bytes>) -> Result<bo
 /// Some of what a directory holds, with whether each is said to be a directory.
 fn batch(directory: impl AsFd) -> Result<Vec<(CString, bool)>, Fault> {
     let mut names = Vec::new();
-    for entry in Dir::read_from(directory).map_err(failed)? {
+    for entry in sys::list(directory).map_err(failed)? {
         let entry = match entry {
             Ok(entry) => entry,
             Err(Errno::NOENT) => break,

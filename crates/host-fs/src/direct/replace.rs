@@ -2,9 +2,8 @@
 
 use std::os::fd::{AsFd, OwnedFd};
 
-use rustix::fs::{AtFlags, Mode, OFlags, RenameFlags, Timespec, Timestamps, UTIME_OMIT};
-use rustix::io::{Errno, retry_on_intr};
-use rustix::process::geteuid;
+use rustix::fs::{OFlags, Timespec, Timestamps, UTIME_OMIT};
+use rustix::io::Errno;
 
 use super::bytes::Growth;
 use super::file::{DirectFile, sync_directory};
@@ -30,13 +29,15 @@ pub(crate) struct Manner<'a> {
     pub(crate) only_new: bool,
     /// Keeps the time of the last change of a file whose content is taken over.
     pub(crate) keep_time: bool,
+    /// Has the content on the device before it gets the name; the name itself is the caller's to sync.
+    pub(crate) durable: bool,
     /// May write over a file that has another name or is open, instead of taking its name away.
     pub(crate) in_place: bool,
 }
 
 impl Default for Manner<'_> {
     fn default() -> Self {
-        Self { like: None, only_new: false, keep_time: false, in_place: true }
+        Self { like: None, only_new: false, keep_time: false, durable: false, in_place: true }
     }
 }
 
@@ -84,7 +85,7 @@ impl Direct {
     ) -> Result<Option<Written>, Fault> {
         let name = place.name(Fault::IsDirectory)?;
         let Some(old) = &place.node else { return self.rename_over(at, place, name, content, manner) };
-        if old.permissions() & 0o222 == 0 && !geteuid().is_root() {
+        if old.permissions() & 0o222 == 0 && !sys::is_privileged() {
             return Err(Fault::Access);
         }
         // A second name, or a guest's open handle, must go on standing for the same file.
@@ -106,20 +107,20 @@ impl Direct {
         content: Content<'_>,
         manner: Manner<'_>,
     ) -> Result<Option<Written>, Fault> {
-        let (temporary, file) = self.temporary(place)?;
+        let (temporary, file, cloned) = self.temporary(place, content)?;
         let parent = place.parent.as_fd();
         let finish = || {
             let ahead = self.ahead(place, content)?;
-            let written = fill(&file, content, at.stop)?;
+            let written = fill(&file, content, cloned, at.stop)?;
             inherit(&file, place.node.as_ref().or(manner.like), content)?;
             if let (true, Content::File(source)) = (manner.keep_time, content) {
                 keep_time(&file, source)?;
             }
-            if self.power_safe {
-                retry_on_intr(|| rustix::fs::fdatasync(&file)).map_err(errno::handle)?;
+            if self.power_safe || manner.durable {
+                sys::sync_data(&file).map_err(errno::handle)?;
             }
             let put = || match &place.node {
-                Some(_) => rustix::fs::renameat(parent, &temporary.name, parent, name),
+                Some(_) => sys::rename(parent, &temporary.name, parent, name),
                 // Somebody who made the name meanwhile is replaced on the next round, with its mode.
                 None => publish(place, &temporary.name, name),
             };
@@ -139,7 +140,7 @@ impl Direct {
             }
         } else {
             // Already gone, or left for the next sweep: the call's own answer matters more.
-            let _ = rustix::fs::unlinkat(parent, &temporary.name, AtFlags::empty());
+            let _ = sys::unlink(parent, temporary.name.as_str());
         }
         result
     }
@@ -161,8 +162,8 @@ impl Direct {
     ) -> Result<Result<(), Errno>, Fault> {
         let Some(bytes) = &self.bytes else { return Ok(put()) };
         let _alone = bytes.names();
-        let old = sys::openat(&place.parent, name, sys::PIN, 0).ok();
-        let freed = old.as_ref().and_then(|old| sys::stat(old).ok()).map_or(0, |old| bytes.freed_by(&old));
+        let old = sys::pin(&place.parent, name).ok();
+        let freed = old.as_ref().map_or(0, |old| bytes.freed_by(&old.meta()));
         let growth = bytes.grow(new.saturating_sub(freed))?;
         let moved = put();
         if moved.is_ok() {
@@ -171,13 +172,20 @@ impl Direct {
         Ok(moved)
     }
 
-    fn temporary(&self, place: &Place) -> Result<(Temporary, OwnedFd), Fault> {
+    /// A file to put content in; true if it has it already.
+    fn temporary(&self, place: &Place, content: Content<'_>) -> Result<(Temporary, OwnedFd, bool), Fault> {
         for _ in 0..RETRIES {
             let temporary = Temporary::new();
+            if let Content::File(source) = content
+                && let Some(from) = source.descriptor()
+                && let Some(file) = sys::clone_new(from, &place.parent, &temporary.name)
+            {
+                return Ok((temporary, file, true));
+            }
             // Readable, because a clone is hashed from itself.
             let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL;
             match sys::openat(&place.parent, &temporary.name, flags, self.file_mode) {
-                Ok(file) => return Ok((temporary, file)),
+                Ok(file) => return Ok((temporary, file, false)),
                 Err(Errno::EXIST) => {}
                 Err(error) => return Err(failed(error)),
             }
@@ -204,7 +212,7 @@ impl Direct {
         let new = size(content);
         let refill = || {
             file.cut(0)?;
-            fill(fd, content, at.stop)
+            fill(fd, content, false, at.stop)
         };
         let written = file.changing(|_| new, refill)?;
         if self.power_safe {
@@ -224,15 +232,15 @@ fn size(content: Content<'_>) -> u64 {
 /// Gives the finished file its name, if that is still free.
 fn publish(place: &Place, temporary: &str, name: &str) -> Result<(), Errno> {
     let parent = place.parent.as_fd();
-    match rustix::fs::renameat_with(parent, temporary, parent, name, RenameFlags::NOREPLACE) {
+    match sys::rename_new(parent, temporary, name) {
         // The file system cannot; a file that appears in this instant is replaced.
-        Err(Errno::INVAL | Errno::NOSYS) => rustix::fs::renameat(parent, temporary, parent, name),
+        Err(Errno::INVAL | Errno::NOSYS) => sys::rename(parent, temporary, parent, name),
         other => other,
     }
 }
 
-/// Writes the content to an empty file.
-fn fill(file: impl AsFd, content: Content<'_>, stop: &Stop) -> Result<Written, Fault> {
+/// Writes the content to a file that is empty, or is a clone.
+fn fill(file: impl AsFd, content: Content<'_>, cloned: bool, stop: &Stop) -> Result<Written, Fault> {
     let mut hasher = blake3::Hasher::new();
     let mut bytes = 0_u64;
     match content {
@@ -247,8 +255,7 @@ fn fill(file: impl AsFd, content: Content<'_>, stop: &Stop) -> Result<Written, F
             }
         }
         Content::File(source) => {
-            let shared =
-                source.descriptor().is_some_and(|from| rustix::fs::ioctl_ficlone(&file, from).is_ok());
+            let shared = cloned || source.descriptor().is_some_and(|from| sys::clone_content(from, &file));
             let mut chunk = vec![0; CHUNK];
             loop {
                 stop.check()?;
@@ -277,21 +284,18 @@ fn keep_time(file: &OwnedFd, source: &dyn File) -> Result<(), Fault> {
     let omit = Timespec { tv_sec: 0, tv_nsec: UTIME_OMIT };
     let modified = Timespec { tv_sec: modified.seconds, tv_nsec: modified.nanoseconds.into() };
     let times = Timestamps { last_access: omit, last_modification: modified };
-    retry_on_intr(|| rustix::fs::futimens(file, &times)).map_err(errno::handle)
+    sys::set_times(file, &times).map_err(errno::handle)
 }
 
 /// Lets the system copy a piece without moving it through this process; false if it does not, or at the end.
 fn transfer(source: &dyn File, to: impl AsFd, at: u64) -> bool {
     let Some(from) = source.descriptor() else { return false };
-    let (mut input, mut output) = (at, at);
-    let copied =
-        retry_on_intr(|| rustix::fs::copy_file_range(from, Some(&mut input), &to, Some(&mut output), CHUNK));
-    copied.is_ok_and(|copied| copied > 0)
+    sys::copy_range(from, to, at, CHUNK).is_ok_and(|copied| copied > 0)
 }
 
 fn write(file: impl AsFd, mut data: &[u8], mut at: u64) -> Result<(), Fault> {
     while !data.is_empty() {
-        let written = retry_on_intr(|| rustix::io::pwrite(&file, data, at)).map_err(errno::handle)?;
+        let written = sys::write(&file, data, at).map_err(errno::handle)?;
         if written == 0 {
             return Err(Fault::Unknown(Text::Io));
         }
@@ -302,7 +306,7 @@ fn write(file: impl AsFd, mut data: &[u8], mut at: u64) -> Result<(), Fault> {
 }
 
 fn read(file: impl AsFd, buffer: &mut [u8], at: u64) -> Result<usize, Fault> {
-    retry_on_intr(|| rustix::io::pread(&file, &mut *buffer, at)).map_err(errno::handle)
+    sys::read(&file, buffer, at).map_err(errno::handle)
 }
 
 /// Gives the new file the permission bits, and for a privileged host the owner, of what it stands for.
@@ -314,15 +318,13 @@ fn inherit(file: &OwnedFd, old: Option<&Meta>, content: Content<'_>) -> Result<(
     let Some(mode) = mode else { return Ok(()) };
     let new = sys::stat(file).map_err(errno::handle)?;
     if let Some(old) = old
-        && geteuid().is_root()
+        && sys::is_privileged()
         && new.owner() != old.owner()
     {
-        let (user, group) = old.owner();
-        let (user, group) = (rustix::fs::Uid::from_raw(user), rustix::fs::Gid::from_raw(group));
-        rustix::fs::fchown(file, Some(user), Some(group)).map_err(errno::handle)?;
+        sys::chown(file, old.owner()).map_err(errno::handle)?;
     }
     if new.permissions() != mode {
-        rustix::fs::fchmod(file, Mode::from_raw_mode(mode)).map_err(errno::handle)?;
+        sys::chmod(file, mode).map_err(errno::handle)?;
     }
     Ok(())
 }

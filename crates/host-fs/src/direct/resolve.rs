@@ -4,7 +4,6 @@
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
-use rustix::fs::OFlags;
 use rustix::io::Errno;
 
 use super::levels::Levels;
@@ -83,14 +82,11 @@ fn quick(root: &Root, path: &VfsPath, follow: bool, tail: bool) -> Result<Option
     }
     let relative = path.relative();
     let (parent, name) = match relative.rsplit_once('/') {
-        Some((parent, name)) => {
-            let flags = sys::PIN | OFlags::DIRECTORY;
-            match root.beneath(parent, flags) {
-                Ok(parent) => (Arc::new(parent), name),
-                Err(Errno::NOENT) if !tail => return Err(Fault::NotFound),
-                Err(_) => return Ok(None),
-            }
-        }
+        Some((parent, name)) => match root.beneath(parent) {
+            Ok(parent) => (Arc::new(parent), name),
+            Err(Errno::NOENT) if !tail => return Err(Fault::NotFound),
+            Err(_) => return Ok(None),
+        },
         None => (root.fd().clone(), relative),
     };
     let node = if name.is_empty() { sys::stat(&parent) } else { sys::stat_at(&parent, name) };
@@ -134,7 +130,7 @@ fn walk(root: &Root, path: &VfsPath, follow: bool) -> Result<Place, Fault> {
         }
         let top = levels.top()?;
         let last = pending.is_empty();
-        let object = match sys::openat(&top, &part, sys::PIN, 0) {
+        let object = match sys::pin(&top, part.as_str()) {
             Ok(object) => object,
             Err(Errno::NOENT) => {
                 let rest = pending.into_iter().rev().map(|(part, _)| part).collect();
@@ -142,11 +138,11 @@ fn walk(root: &Root, path: &VfsPath, follow: bool) -> Result<Place, Fault> {
             }
             Err(error) => return Err(errno::path(error)),
         };
-        let meta = sys::stat(&object).map_err(errno::path)?;
+        let meta = object.meta();
         match meta.kind() {
             FileKind::Directory => {
                 root.guard().enters(root, &meta)?;
-                levels.push(&part, object);
+                levels.push(&part, object.into_directory().map_err(errno::path)?);
             }
             FileKind::Symlink if last && !follow && !wants_directory => {
                 return Ok(end(&levels, top, part, Some(meta), Vec::new(), from_link, false));
@@ -156,7 +152,7 @@ fn walk(root: &Root, path: &VfsPath, follow: bool) -> Result<Place, Fault> {
                 if links > MAX_LINKS {
                     return Err(Fault::Unknown(Text::TooManyLinks));
                 }
-                let target = sys::readlink(&object, "").map_err(errno::path)?;
+                let target = object.link_text().map_err(errno::path)?;
                 if target.starts_with('/') {
                     return Err(Fault::Escape);
                 }

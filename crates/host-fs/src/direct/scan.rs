@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
-use rustix::fs::{AtFlags, Dir, FileType, OFlags};
+use rustix::fs::{FileType, OFlags};
 
 use super::bytes::Bytes;
 use super::ledger::Ledger;
@@ -20,7 +20,7 @@ pub(super) fn scan(root: &Root, ledger: Option<&Ledger>, bytes: Option<&Bytes>) 
     let mut waiting = vec![String::new()];
     while let Some(relative) = waiting.pop() {
         let Some(directory) = open(root, &relative) else { continue };
-        let Ok(entries) = Dir::read_from(&directory) else { continue };
+        let Ok(entries) = sys::list(&directory) else { continue };
         let (mut found, mut held) = (0, 0_u64);
         for entry in entries.flatten() {
             if matches!(entry.file_name().to_bytes(), b"." | b"..") {
@@ -29,7 +29,7 @@ pub(super) fn scan(root: &Root, ledger: Option<&Ledger>, bytes: Option<&Bytes>) 
             let name = entry.file_name().to_str().ok();
             if name.is_some_and(is_left_over) && entry.file_type() == FileType::RegularFile {
                 // Not removable is not ours to solve; it stays invisible.
-                let _ = rustix::fs::unlinkat(&directory, entry.file_name(), AtFlags::empty());
+                let _ = sys::unlink(&directory, entry.file_name());
                 continue;
             }
             found += 1;

@@ -1,13 +1,17 @@
 //! Deciding: the changes go to the lower tree, or nowhere.
 
+use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;
 
 use astrid_host_context::Cancellation;
 
 use super::plan::Step;
-use super::{Layers, Overlay};
+use super::{Layers, Overlay, View};
 use crate::fault::Fault;
 use crate::volume::{File, Stop};
+
+/// Steps between two waits for the device: few enough to do again, and many that share a directory.
+const BATCH: usize = 64;
 
 /// Why changes cannot be opened or decided on. For the host's operators: not to be shown to guests.
 #[derive(Debug, thiserror::Error)]
@@ -39,7 +43,7 @@ pub(super) fn never() -> Stop {
 impl Overlay {
     /// Applies the changes to the lower tree, each path as one step, and begins with none. A path that
     /// somebody else changed there meanwhile is overwritten. If the process is killed, the next open
-    /// finishes. Waits for calls that are under way. Blocks.
+    /// finishes, and so it does after a power failure. Waits for calls that are under way. Blocks.
     ///
     /// # Errors
     /// [`OverlayError::Busy`], and then nothing was done; or a path failed: the changes before it are
@@ -80,6 +84,9 @@ impl Overlay {
         let at = |fault| OverlayError::At { path: String::new(), fault };
         let steps = self.view(layers).plan().map_err(at)?;
         if !steps.is_empty() {
+            // From the journal on the changes must be there to finish with, whatever happens.
+            layers.upper.sync_tree("").map_err(at)?;
+            layers.cuts.read().sync().and_then(|()| self.store.sync()).map_err(at)?;
             let journal = self.store.begin().map_err(at)?;
             if let Err(error) = self.run(layers, &steps, &*journal) {
                 self.store.give_up();
@@ -90,18 +97,36 @@ impl Overlay {
         Ok(())
     }
 
-    /// The steps that the journal does not have yet.
+    /// The steps that the journal does not have yet. It has them once they are on the device.
     fn run(&self, layers: &Layers, steps: &[Step], journal: &dyn File) -> Result<(), OverlayError> {
         let view = self.view(layers);
         let failed = |step: &Step, fault| OverlayError::At { path: step.path().to_owned(), fault };
         let stop = never();
         let size = journal.stat().map_err(|fault| OverlayError::At { path: String::new(), fault })?.size;
         let done = usize::try_from(size).unwrap_or(usize::MAX);
-        for step in steps.iter().skip(done) {
-            view.apply(step, &stop).map_err(|fault| failed(step, fault))?;
-            journal.append(b".", u64::MAX).map_err(|fault| failed(step, fault))?;
+        for batch in steps.get(done..).unwrap_or_default().chunks(BATCH) {
+            let mut touched = BTreeSet::new();
+            for step in batch {
+                view.apply(step, &stop).map_err(|fault| failed(step, fault))?;
+                touched.extend(step.touches());
+            }
+            let settled = touched.into_iter().try_for_each(|directory| view.settle(directory));
+            let settled = settled.and_then(|()| journal.append(&vec![b'.'; batch.len()], u64::MAX));
+            if let (Err(fault), Some(step)) = (settled, batch.last()) {
+                return Err(failed(step, fault));
+            }
         }
         Ok(())
+    }
+}
+
+impl View<'_> {
+    /// Waits until what a directory of the lower tree holds is on the device, unless it is gone again.
+    fn settle(&self, directory: &str) -> Result<(), Fault> {
+        match self.lower.sync_directory(directory) {
+            Err(Fault::NotFound | Fault::NotDirectory) => Ok(()),
+            synced => synced,
+        }
     }
 }
 
@@ -177,7 +202,9 @@ mod tests {
         let expected = contents(&whole.path().join("lower"));
         assert_eq!(expected.get("anew/a").map(String::as_str), Some("a"));
         assert!(!expected.contains_key("gone/") && !expected.contains_key("anew/old/"));
-        for (ended, told) in (0..=steps.len()).flat_map(|ended| [(ended, true), (ended, false)]) {
+        // The journal has a step once it is on the device, and so may be behind by many.
+        let journals = |ended: usize| [(ended, ended), (ended, ended.saturating_sub(1)), (ended, 0)];
+        for (ended, told) in (0..=steps.len()).flat_map(journals) {
             let directory = planted();
             let overlay = open(directory.path());
             change(&overlay);
@@ -188,7 +215,7 @@ mod tests {
                 let journal = overlay.store.begin().unwrap();
                 for (n, step) in steps.iter().take(ended).enumerate() {
                     view.apply(step, &never()).unwrap();
-                    if told || n + 1 < ended {
+                    if n < told {
                         journal.append(b".", u64::MAX).unwrap();
                     }
                 }

@@ -1,11 +1,9 @@
 //! Looking, reading and writing.
 
-use rustix::process::geteuid;
-
 use super::find::{Layer, Node, Spot, join};
 use super::held::Held;
 use super::{View, exact};
-use crate::direct::Manner;
+use crate::direct::{Manner, sys};
 use crate::fault::{Fault, Text};
 use crate::volume::{At, Content, File, FileKind, FileStat, OpenMode, Volume, Written};
 
@@ -137,5 +135,5 @@ impl View<'_> {
 
 /// Copied up, the file would be this process's own; whether it may be written is for the original to say.
 fn writable(node: &Node) -> Result<(), Fault> {
-    if node.meta.permissions() & 0o222 == 0 && !geteuid().is_root() { Err(Fault::Access) } else { Ok(()) }
+    if node.meta.permissions() & 0o222 == 0 && !sys::is_privileged() { Err(Fault::Access) } else { Ok(()) }
 }

@@ -61,6 +61,11 @@ impl Cuts {
         Ok(())
     }
 
+    /// Waits until the cuts are on the device.
+    pub(super) fn sync(&self) -> Result<(), Fault> {
+        self.log.sync(false)
+    }
+
     pub(super) fn iter(&self) -> impl Iterator<Item = &str> {
         self.paths.iter().map(String::as_str)
     }

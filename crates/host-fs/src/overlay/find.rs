@@ -8,7 +8,7 @@ use rustix::io::Errno;
 
 use super::View;
 use super::cuts::Cuts;
-use crate::direct::sys::{self, Meta};
+use crate::direct::sys::{self, Meta, Pin};
 use crate::errno;
 use crate::fault::{Fault, Text};
 use crate::path::{is_temporary, parts};
@@ -90,6 +90,19 @@ struct Stand {
     lower: Option<Arc<OwnedFd>>,
 }
 
+impl Stand {
+    /// The directory that was seen under a name.
+    fn on(relative: String, found: &Node, object: Pin, under: Option<Pin>) -> Result<Self, Fault> {
+        let directory = |object: Pin| object.into_directory().map(Arc::new).map_err(errno::path);
+        let (seen, under) = (directory(object)?, under.map(directory).transpose()?);
+        let (upper, lower) = match found.layer {
+            Layer::Upper => (Some(seen), under),
+            Layer::Lower => (None, Some(seen)),
+        };
+        Ok(Self { relative, upper, lower })
+    }
+}
+
 impl View<'_> {
     /// Resolves and asks about the place found.
     pub(super) fn find(&self, at: At<'_>, follow: bool) -> Result<Spot, Fault> {
@@ -155,10 +168,7 @@ impl View<'_> {
             };
             match found.kind() {
                 FileKind::Directory => {
-                    stand = match found.layer {
-                        Layer::Upper => Stand { relative, upper: Some(object), lower: under },
-                        Layer::Lower => Stand { relative, upper: None, lower: Some(object) },
-                    };
+                    stand = Stand::on(relative, &found, object, under)?;
                     node = Some((found, parent_raised));
                 }
                 FileKind::Symlink if last && !follow && !wants_directory => {
@@ -169,7 +179,7 @@ impl View<'_> {
                     if links > MAX_LINKS {
                         return Err(Fault::Unknown(Text::TooManyLinks));
                     }
-                    let target = sys::readlink(&object, "").map_err(errno::path)?;
+                    let target = object.link_text().map_err(errno::path)?;
                     if target.starts_with('/') {
                         return Err(Fault::Escape);
                     }
@@ -218,10 +228,7 @@ impl View<'_> {
             if found.kind() != FileKind::Directory {
                 return Err(Fault::Unknown(Text::RetryLimit));
             }
-            here = match found.layer {
-                Layer::Upper => Stand { relative, upper: Some(object), lower: under },
-                Layer::Lower => Stand { relative, upper: None, lower: Some(object) },
-            };
+            here = Stand::on(relative, &found, object, under)?;
             node = Some((found, raised));
         }
         Ok((here, node))
@@ -235,32 +242,29 @@ fn agreed(at: At<'_>, spot: Spot) -> Result<Spot, Fault> {
     Ok(spot)
 }
 
-type Seen = (Node, Arc<OwnedFd>, Option<Arc<OwnedFd>>);
+type Seen = (Node, Pin, Option<Pin>);
 
 /// What a name stands for: the node, its object, and the lower directory that is merged with it.
 fn look(cuts: &Cuts, stand: &Stand, relative: &str, name: &str) -> Result<Option<Seen>, Fault> {
     let upper = pin(stand.upper.as_ref(), name)?;
     let lower = if cuts.holds(relative) { Ok(None) } else { pin(stand.lower.as_ref(), name) };
-    let Some((object, meta)) = upper else {
-        let seen =
-            lower?.map(|(object, meta)| (Node { meta, layer: Layer::Lower, below: true }, object, None));
-        return Ok(seen);
+    let Some(object) = upper else {
+        let node = |meta| Node { meta, layer: Layer::Lower, below: true };
+        return Ok(lower?.map(|object| (node(object.meta()), object, None)));
     };
+    let meta = object.meta();
     // What the upper tree shows does not depend on what is hidden below it.
     let lower = lower.ok().flatten();
     let below = lower.is_some();
-    let merged =
-        lower.filter(|(_, below)| meta.kind() == FileKind::Directory && below.kind() == FileKind::Directory);
-    Ok(Some((Node { meta, layer: Layer::Upper, below }, object, merged.map(|(object, _)| object))))
+    let merged = lower
+        .filter(|lower| meta.kind() == FileKind::Directory && lower.meta().kind() == FileKind::Directory);
+    Ok(Some((Node { meta, layer: Layer::Upper, below }, object, merged)))
 }
 
-fn pin(directory: Option<&Arc<OwnedFd>>, name: &str) -> Result<Option<(Arc<OwnedFd>, Meta)>, Fault> {
+fn pin(directory: Option<&Arc<OwnedFd>>, name: &str) -> Result<Option<Pin>, Fault> {
     let Some(directory) = directory else { return Ok(None) };
-    match sys::openat(directory, name, sys::PIN, 0) {
-        Ok(object) => {
-            let meta = sys::stat(&object).map_err(errno::path)?;
-            Ok(Some((Arc::new(object), meta)))
-        }
+    match sys::pin(directory, name) {
+        Ok(object) => Ok(Some(object)),
         Err(Errno::NOENT) => Ok(None),
         Err(error) => Err(errno::path(error)),
     }

@@ -34,6 +34,8 @@ mod find;
 mod held;
 mod names;
 mod plan;
+#[cfg(test)]
+mod power;
 mod raise;
 mod store;
 mod tally;
@@ -93,7 +95,7 @@ impl Overlay {
     /// # Errors
     /// [`OverlayError::InUse`] if another process has them open; the system's.
     pub fn open(lower: Arc<Direct>, scheme: Scheme, directory: &Path) -> Result<Self, OverlayError> {
-        let store = Store::open(directory, scheme)?;
+        let store = Store::open(directory, scheme, lower.is_quick())?;
         let layers = store.layers()?;
         let overlay = Self { lower, scheme, store, layers: RwLock::new(layers), writers: Arc::default() };
         overlay.resume()?;

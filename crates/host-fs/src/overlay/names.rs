@@ -121,6 +121,10 @@ impl View<'_> {
         } else {
             self.raise_dirs(target.parent(), to.stop)?;
         }
+        if node.below {
+            // A cut that outlives a power failure must not hide the only copy that did.
+            self.upper.sync_tree(&source.relative)?;
+        }
         // What is cut is hidden by the upper tree until the rename, and not seen afterwards.
         let mut cuts = self.cuts.write();
         if node.below {

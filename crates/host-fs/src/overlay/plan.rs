@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use super::find::join;
+use super::find::{join, parent};
 use super::{View, exact};
 use crate::direct::Manner;
 use crate::fault::Fault;
@@ -31,6 +31,15 @@ impl Step {
             Self::Remove(path) | Self::Directory(path) | Self::File(path) | Self::Link(path) => path,
             Self::Name(path, _) => path,
         }
+    }
+
+    /// The directories of the lower tree it changes.
+    pub(super) fn touches(&self) -> impl Iterator<Item = &str> {
+        let own = match self {
+            Self::Directory(path) => Some(path.as_str()),
+            _ => None,
+        };
+        own.into_iter().chain([parent(self.path())])
     }
 }
 
@@ -95,7 +104,7 @@ impl View<'_> {
                     self.clear(step.path(), kind, stop)?;
                 }
                 let source = self.upper.open(at, OpenMode::Read)?;
-                let manner = Manner { like: None, only_new: false, keep_time: true, in_place: false };
+                let manner = Manner { keep_time: true, durable: true, in_place: false, ..Manner::default() };
                 self.lower.replace_file(at, Content::File(&*source), manner).map(drop)
             }
             Step::Link(_) => {

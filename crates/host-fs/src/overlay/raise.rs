@@ -61,8 +61,13 @@ impl View<'_> {
         let raised = match node.kind() {
             FileKind::Regular => {
                 let source = self.lower.open(at, OpenMode::Read)?;
-                let manner =
-                    Manner { like: Some(&node.meta), only_new: true, keep_time: !empty, in_place: false };
+                let manner = Manner {
+                    like: Some(&node.meta),
+                    only_new: true,
+                    keep_time: !empty,
+                    in_place: false,
+                    ..Manner::default()
+                };
                 let content = if empty { Content::Bytes(&[]) } else { Content::File(&*source) };
                 self.upper.replace_file(at, content, manner).map(drop)
             }

@@ -13,11 +13,11 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 
 use parking_lot::{Mutex, RwLock};
-use rustix::fs::FlockOperation;
 use rustix::io::Errno;
 
 use super::cuts::Cuts;
 use super::{Layers, OverlayError, exact};
+use crate::direct::sys;
 use crate::fault::{Fault, Text};
 use crate::volume::{File, OpenMode, Stop, Volume};
 use crate::{Direct, Scheme, VfsPath};
@@ -37,10 +37,11 @@ pub(super) struct Store {
 }
 
 impl Store {
-    pub(super) fn open(directory: &Path, scheme: Scheme) -> Result<Self, OverlayError> {
-        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
-        let dir = Direct::builder().file_mode(0o600).open(directory)?;
-        match rustix::fs::flock(dir.top(), FlockOperation::NonBlockingLockExclusive) {
+    /// `openat2` says whether paths in it may be looked up by that.
+    pub(super) fn open(directory: &Path, scheme: Scheme, openat2: bool) -> Result<Self, OverlayError> {
+        make(directory)?;
+        let dir = Direct::builder().openat2(openat2).file_mode(0o600).open(directory)?;
+        match sys::lock(dir.top()) {
             Err(Errno::WOULDBLOCK) => return Err(OverlayError::InUse),
             locked => locked.map_err(std::io::Error::from)?,
         }
@@ -56,7 +57,10 @@ impl Store {
 
     fn open_layers(&self) -> Result<Layers, Fault> {
         self.dir.make_dirs(exact(&path(TREE), &self.stop))?;
-        let upper = Direct::builder_for(self.scheme).reserved(&[]).on(self.dir.directory(TREE)?);
+        let upper = Direct::builder_for(self.scheme)
+            .openat2(self.dir.is_quick())
+            .reserved(&[])
+            .on(self.dir.directory(TREE)?);
         upper.scan();
         let log = self.file(CUTS, OpenMode::Append)?;
         let cuts = Cuts::load(&*self.file(CUTS, OpenMode::Read)?, log)?;
@@ -69,6 +73,8 @@ impl Store {
         let name = self.free_name().map_err(discarded)?;
         let moved = self.dir.rename(exact(&path(CHANGES), &self.stop), exact(&path(&name), &self.stop));
         moved.map_err(discarded)?;
+        // Before anything of them goes, so that no power failure brings a part of them back.
+        self.dir.sync_directory("").map_err(discarded)?;
         let layers = self.layers();
         self.sweep();
         layers
@@ -82,14 +88,23 @@ impl Store {
         }
     }
 
-    /// Begins or goes on with a commit.
+    /// Begins or goes on with a commit, of changes that are on the device.
     pub(super) fn begin(&self) -> Result<Box<dyn File>, Fault> {
-        self.file(JOURNAL, OpenMode::Append)
+        let journal = self.file(JOURNAL, OpenMode::Append)?;
+        journal.sync(true)?;
+        Ok(journal)
+    }
+
+    /// Waits until the names of what keeps the changes are on the device.
+    pub(super) fn sync(&self) -> Result<(), Fault> {
+        self.dir.sync_directory(CHANGES)?;
+        self.dir.sync_directory("")
     }
 
     /// Takes a commit back that could not go on: all changes are still there.
     pub(super) fn give_up(&self) {
-        if let Err(fault) = self.dir.unlink(exact(&path(JOURNAL), &self.stop)) {
+        let gone = self.dir.unlink(exact(&path(JOURNAL), &self.stop));
+        if let Err(fault) = gone.and_then(|()| self.dir.sync_directory(CHANGES)) {
             tracing::warn!(target: "astrid.host", %fault, "the journal of a commit cannot be removed");
         }
     }
@@ -118,6 +133,17 @@ impl Store {
             }
         }
     }
+}
+
+/// Makes a directory and those above it that are missing, each on the device before anything depends on it.
+fn make(directory: &Path) -> std::io::Result<()> {
+    let missing: Vec<_> = directory.ancestors().take_while(|above| !above.is_dir()).collect();
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
+    for made in missing {
+        let above = made.parent().filter(|above| !above.as_os_str().is_empty());
+        sys::sync_all(sys::open_root(above.unwrap_or(Path::new(".")))?)?;
+    }
+    Ok(())
 }
 
 /// A path below the directory; the scheme is never shown.

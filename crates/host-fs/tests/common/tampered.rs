@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use astrid_host_fs::{
-    At, Content, Direct, Directories, Fault, File, FileId, FileStat, Mounts, OpenMode, Volume, Written,
+    At, Content, Direct, Directories, Fault, File, FileId, FileStat, Mounts, OpenMode, Overlay, Scheme,
+    Volume, Written,
 };
 
 /// What happens at the device; each is called on the pool, before the real thing.
@@ -15,14 +16,19 @@ pub(crate) trait Device: Send + Sync + std::fmt::Debug {
     }
 }
 
-/// A [`Direct`] with a device between it and the files.
+/// A volume with a device between it and the files.
 #[derive(Debug)]
-pub(crate) struct Tampered(pub(crate) Direct, pub(crate) Arc<dyn Device>);
+pub(crate) struct Tampered(pub(crate) Arc<dyn Volume>, pub(crate) Arc<dyn Device>);
 
-/// A workspace on such a device.
-pub(crate) fn workspace(directory: &std::path::Path, device: Arc<dyn Device>) -> Arc<dyn Mounts> {
-    let direct = Direct::builder().open(directory).unwrap();
-    Arc::new(Directories::new().workspace(Arc::new(Tampered(direct, device))))
+/// Two workspaces on such a device, the second with its changes kept apart.
+pub(crate) fn both(place: &std::path::Path, device: &Arc<dyn Device>) -> [Arc<dyn Mounts>; 2] {
+    let direct = || Arc::new(Direct::builder().open(&place.join("workspace")).unwrap());
+    let overlay = Overlay::open(direct(), Scheme::Workspace, &place.join("changes")).unwrap();
+    let volumes: [Arc<dyn Volume>; 2] = [direct(), Arc::new(overlay)];
+    volumes.map(|volume| {
+        let tampered = Tampered(volume, device.clone());
+        Arc::new(Directories::new().workspace(Arc::new(tampered))) as Arc<dyn Mounts>
+    })
 }
 
 #[derive(Debug)]

@@ -40,7 +40,11 @@ impl Bench {
     }
 
     pub(crate) fn open(&self) -> Opened {
-        let lower = Arc::new(Direct::builder().open(&self.lower()).unwrap());
+        self.open_by(true)
+    }
+
+    pub(crate) fn open_by(&self, openat2: bool) -> Opened {
+        let lower = Arc::new(Direct::builder().openat2(openat2).open(&self.lower()).unwrap());
         let kept = self.directory.path().join("overlay");
         let overlays = Overlays::new(lower, move |who| Some(kept.join(who.as_str())));
         let overlays = Arc::new(overlays);

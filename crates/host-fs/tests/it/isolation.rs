@@ -68,19 +68,61 @@ async fn what_the_host_keeps_in_a_home_is_reached_by_no_path() {
     assert_eq!(std::fs::read(place.at("home/alice/.config/env/x.env.json")).unwrap(), b"secret");
 }
 
+/// One home, served by a volume as it is.
+struct Home(std::sync::Arc<astrid_host_fs::Direct>);
+
+impl astrid_host_fs::Mounts for Home {
+    fn ready(
+        &self,
+        _: &astrid_host_context::Scope,
+        _: astrid_host_fs::Scheme,
+    ) -> Option<astrid_host_fs::Mount> {
+        Some(Some(self.0.clone()))
+    }
+
+    fn open(&self, _: &astrid_host_context::Scope, _: astrid_host_fs::Scheme) -> astrid_host_fs::Mount {
+        Some(self.0.clone())
+    }
+}
+
+// fs case 33, where nothing of the reserved name is there yet that it could be recognised by
+#[tokio::test]
+async fn where_case_is_folded_no_spelling_of_a_reserved_name_can_be_made() {
+    let place = Place::new();
+    let home = astrid_host_fs::Direct::builder_for(astrid_host_fs::Scheme::Home).folds_case(true);
+    let home = std::sync::Arc::new(home.open(&place.at("workspace")).unwrap());
+    let mut host = crate::common::state(FakeHost::builder(), std::sync::Arc::new(Home(home)));
+    let denied = Err(Arm::CapabilityDenied);
+    host.fs().mkdir("home://.Config".into()).await.unwrap();
+    host.fs().write_file("home://f".into(), vec![1]).await.unwrap();
+    for path in
+        ["home://.LOCAL", "home://.l\u{200d}ocal", "home://.Config/ENV", "home://.Config/\u{17f}ecrets"]
+    {
+        assert_eq!(arm(host.fs().mkdir(path.into()).await), denied, "{path}");
+        assert_eq!(arm(host.fs().mkdir_all(format!("{path}/x")).await), denied, "{path}");
+        assert_eq!(arm(host.fs().write_file(path.into(), vec![1]).await), denied, "{path}");
+        assert_eq!(arm(host.fs().rename("home://f".into(), path.into()).await), denied, "{path}");
+        assert_eq!(arm(host.fs().hard_link("home://f".into(), path.into()).await), denied, "{path}");
+        assert_eq!(arm(host.fs().exists(path.into()).await.map(drop)), denied, "{path}");
+    }
+    assert_eq!(arm(host.fs().rename("home://.Config".into(), "home://c".into()).await), denied);
+    host.fs().mkdir("home://.Config/own".into()).await.unwrap();
+}
+
 // fs cases 4, 12
 #[tokio::test]
 async fn a_grant_is_asked_for_the_path_as_written_and_for_where_it_leads() {
-    let place = Place::new();
-    std::fs::create_dir(place.at("workspace/src")).unwrap();
-    std::fs::write(place.at("workspace/secret"), "s").unwrap();
-    symlink("../secret", place.at("workspace/src/l")).unwrap();
-    let mut host = place.host(FakeHost::builder().deny(READ, "path:workspace://secret"));
-    for path in ["secret", "src/../secret", "src/l", "./secret"] {
-        assert_eq!(arm(host.fs().read_file(path.into()).await), Err(Arm::CapabilityDenied), "{path}");
+    for place in crate::ways::places() {
+        std::fs::create_dir(place.at("workspace/src")).unwrap();
+        std::fs::write(place.at("workspace/secret"), "s").unwrap();
+        symlink("../secret", place.at("workspace/src/l")).unwrap();
+        let mut host = place.host(FakeHost::builder().deny(READ, "path:workspace://secret"));
+        for path in ["secret", "src/../secret", "src/l", "./secret"] {
+            assert_eq!(arm(host.fs().read_file(path.into()).await), Err(Arm::CapabilityDenied), "{path}");
+        }
+        let last = host.fake.recorder().audited().pop().unwrap();
+        assert_eq!(last.target.as_deref(), Some("workspace://secret"));
     }
-    let last = host.fake.recorder().audited().pop().unwrap();
-    assert_eq!(last.target.as_deref(), Some("workspace://secret"));
 }
 
 /// A capsule that may see one file, one directory and no more, with mounts that must not be asked.
@@ -113,105 +155,110 @@ async fn a_denied_path_is_never_looked_for() {
     assert_eq!(arm(host.fs().copy("a".into(), "b".into()).await), denied);
 }
 
-// fs case 12, security-gate case 10
+// fs case 12
 #[tokio::test]
 async fn a_link_that_leaves_what_is_granted_is_denied_for_every_function_that_follows_it() {
-    let place = Place::new();
-    std::fs::create_dir_all(place.at("workspace/src")).unwrap();
-    std::fs::create_dir_all(place.at("workspace/secret/d")).unwrap();
-    std::fs::write(place.at("workspace/secret/f"), "s").unwrap();
-    symlink("../secret", place.at("workspace/src/l")).unwrap();
-    symlink("../secret/f", place.at("workspace/src/f")).unwrap();
-    let fake = ["path:workspace://secret", "path:workspace://secret/f", "path:workspace://secret/new"];
-    let fake = fake.iter().fold(FakeHost::builder(), |it, path| it.deny(READ, path).deny(WRITE, path));
-    let mut host = place.host(fake);
-    let denied = Err(Arm::CapabilityDenied);
-    assert_eq!(arm(host.fs().read_file("src/l/f".into()).await.map(drop)), denied);
-    assert_eq!(arm(host.fs().read_file("src/f".into()).await.map(drop)), denied);
-    assert_eq!(arm(host.fs().exists("src/f".into()).await.map(drop)), denied);
-    assert_eq!(arm(host.fs().read_dir("src/l".into()).await.map(drop)), denied);
-    assert_eq!(arm(host.fs().canonicalize("src/l".into()).await.map(drop)), denied);
-    assert_eq!(arm(host.fs().write_file("src/f".into(), vec![]).await), denied);
-    assert_eq!(arm(host.fs().write_file("src/l/new".into(), vec![]).await), denied);
-    assert_eq!(arm(host.fs().append("src/f".into(), vec![1]).await), denied);
-    assert_eq!(arm(host.fs().copy("src/f".into(), "src/g".into()).await), denied);
-    // The link itself lies in what is granted.
-    host.fs().unlink("src/f".into()).await.unwrap();
-    assert_eq!(std::fs::read(place.at("workspace/secret/f")).unwrap(), b"s");
-    assert_eq!(std::fs::read_dir(place.at("workspace/secret")).unwrap().count(), 2);
+    for place in crate::ways::places() {
+        std::fs::create_dir_all(place.at("workspace/src")).unwrap();
+        std::fs::create_dir_all(place.at("workspace/secret/d")).unwrap();
+        std::fs::write(place.at("workspace/secret/f"), "s").unwrap();
+        symlink("../secret", place.at("workspace/src/l")).unwrap();
+        symlink("../secret/f", place.at("workspace/src/f")).unwrap();
+        let fake = ["path:workspace://secret", "path:workspace://secret/f", "path:workspace://secret/new"];
+        let fake = fake.iter().fold(FakeHost::builder(), |it, path| it.deny(READ, path).deny(WRITE, path));
+        let mut host = place.host(fake);
+        let denied = Err(Arm::CapabilityDenied);
+        assert_eq!(arm(host.fs().read_file("src/l/f".into()).await.map(drop)), denied);
+        assert_eq!(arm(host.fs().read_file("src/f".into()).await.map(drop)), denied);
+        assert_eq!(arm(host.fs().exists("src/f".into()).await.map(drop)), denied);
+        assert_eq!(arm(host.fs().read_dir("src/l".into()).await.map(drop)), denied);
+        assert_eq!(arm(host.fs().canonicalize("src/l".into()).await.map(drop)), denied);
+        assert_eq!(arm(host.fs().write_file("src/f".into(), vec![]).await), denied);
+        assert_eq!(arm(host.fs().write_file("src/l/new".into(), vec![]).await), denied);
+        assert_eq!(arm(host.fs().append("src/f".into(), vec![1]).await), denied);
+        assert_eq!(arm(host.fs().copy("src/f".into(), "src/g".into()).await), denied);
+        // The link itself lies in what is granted.
+        host.fs().unlink("src/f".into()).await.unwrap();
+        assert_eq!(std::fs::read(place.at("workspace/secret/f")).unwrap(), b"s");
+        assert_eq!(std::fs::read_dir(place.at("workspace/secret")).unwrap().count(), 2);
+    }
 }
 
 // fs case 3
 #[tokio::test]
 async fn a_denied_caller_learns_nothing_about_existence() {
-    let place = Place::new();
-    std::fs::write(place.at("workspace/there"), "").unwrap();
-    let mut host = place.host(FakeHost::builder().deny(READ, "*"));
-    for path in ["there", "missing", "there/below"] {
-        assert_eq!(arm(host.fs().exists(path.into()).await), Err(Arm::CapabilityDenied), "{path}");
+    for place in crate::ways::places() {
+        std::fs::write(place.at("workspace/there"), "").unwrap();
+        let mut host = place.host(FakeHost::builder().deny(READ, "*"));
+        for path in ["there", "missing", "there/below"] {
+            assert_eq!(arm(host.fs().exists(path.into()).await), Err(Arm::CapabilityDenied), "{path}");
+        }
     }
 }
 
 // fs case 23
 #[tokio::test]
 async fn a_handle_opened_without_the_grant_to_read_does_not_read() {
-    let place = Place::new();
-    std::fs::write(place.at("workspace/f"), "x").unwrap();
-    let mut host = place.host(FakeHost::builder().deny(READ, "*"));
-    let f = host.fs().open("f".into(), OpenMode::ReadWrite).await.unwrap();
-    assert_eq!(arm(host.fs().write_at(&f, 0, vec![1]).await), Ok(1));
-    assert_eq!(arm(host.fs().read_at(&f, 0, 1).await), Err(Arm::CapabilityDenied));
+    for place in crate::ways::places() {
+        std::fs::write(place.at("workspace/f"), "x").unwrap();
+        let mut host = place.host(FakeHost::builder().deny(READ, "*"));
+        let f = host.fs().open("f".into(), OpenMode::ReadWrite).await.unwrap();
+        assert_eq!(arm(host.fs().write_at(&f, 0, vec![1]).await), Ok(1));
+        assert_eq!(arm(host.fs().read_at(&f, 0, 1).await), Err(Arm::CapabilityDenied));
+    }
 }
 
 // fs case 5
 #[tokio::test]
 async fn without_the_grant_to_write_nothing_changes_and_every_denial_is_recorded() {
-    let place = Place::new();
-    std::fs::write(place.at("workspace/f"), "x").unwrap();
-    let mut host = place.host(FakeHost::builder().deny(WRITE, "*"));
-    let f = || "f".to_owned();
-    let results = [
-        host.fs().open(f(), OpenMode::Write).await.map(drop),
-        host.fs().mkdir("d".into()).await,
-        host.fs().mkdir_all("d".into()).await,
-        host.fs().unlink(f()).await,
-        host.fs().write_file(f(), vec![]).await,
-        host.fs().append(f(), vec![1]).await,
-        host.fs().copy(f(), "g".into()).await,
-        host.fs().rename(f(), "g".into()).await,
-        host.fs().remove_dir_all("d".into()).await.map(drop),
-        host.fs().hard_link(f(), "g".into()).await,
-    ];
-    let count = results.len();
-    assert!(results.into_iter().all(|result| arm(result) == Err(Arm::CapabilityDenied)));
-    let audited = host.fake.recorder().audited();
-    assert_eq!(audited.len(), count);
-    assert!(audited.iter().all(|event| event.outcome.word() == "denied"));
-    assert_eq!(std::fs::read_dir(place.at("workspace")).unwrap().count(), 1);
+    for place in crate::ways::places() {
+        std::fs::write(place.at("workspace/f"), "x").unwrap();
+        let mut host = place.host(FakeHost::builder().deny(WRITE, "*"));
+        let f = || "f".to_owned();
+        let results = [
+            host.fs().open(f(), OpenMode::Write).await.map(drop),
+            host.fs().mkdir("d".into()).await,
+            host.fs().mkdir_all("d".into()).await,
+            host.fs().unlink(f()).await,
+            host.fs().write_file(f(), vec![]).await,
+            host.fs().append(f(), vec![1]).await,
+            host.fs().copy(f(), "g".into()).await,
+            host.fs().rename(f(), "g".into()).await,
+            host.fs().remove_dir_all("d".into()).await.map(drop),
+            host.fs().hard_link(f(), "g".into()).await,
+        ];
+        let count = results.len();
+        assert!(results.into_iter().all(|result| arm(result) == Err(Arm::CapabilityDenied)));
+        let audited = host.fake.recorder().audited();
+        assert_eq!(audited.len(), count);
+        assert!(audited.iter().all(|event| event.outcome.word() == "denied"));
+        assert_eq!(std::fs::read_dir(place.at("workspace")).unwrap().count(), 1);
+    }
 }
 
 // fs cases 19, 24
 #[tokio::test]
 async fn handles_are_counted_for_and_used_by_their_principal_alone() {
-    let place = Place::new();
-    std::fs::write(place.at("workspace/f"), "kept").unwrap();
-    let mut host = place.host(FakeHost::builder());
-    let mut handles = Vec::new();
-    for _ in 0..HANDLES.default {
-        handles.push(host.fs().open("f".into(), OpenMode::Read).await.unwrap());
-    }
-    assert_eq!(arm(host.fs().open("f".into(), OpenMode::Write).await.map(drop)), Err(Arm::Quota));
-    assert_eq!(std::fs::read(place.at("workspace/f")).unwrap(), b"kept");
-    host.fake.serve("bob");
-    let alices = handles.pop().unwrap();
-    assert_eq!(arm(host.fs().read_at(&alices, 0, 4).await), Err(Arm::CapabilityDenied));
-    // Alice's are all taken, bob's sixteen are all there.
-    for _ in 0..HANDLES.default {
+    for place in crate::ways::places() {
+        std::fs::write(place.at("workspace/f"), "kept").unwrap();
+        let mut host = place.host(FakeHost::builder());
+        let mut handles = Vec::new();
+        for _ in 0..HANDLES.default {
+            handles.push(host.fs().open("f".into(), OpenMode::Read).await.unwrap());
+        }
+        assert_eq!(arm(host.fs().open("f".into(), OpenMode::Write).await.map(drop)), Err(Arm::Quota));
+        assert_eq!(std::fs::read(place.at("workspace/f")).unwrap(), b"kept");
+        host.fake.serve("bob");
+        let alices = handles.pop().unwrap();
+        assert_eq!(arm(host.fs().read_at(&alices, 0, 4).await), Err(Arm::CapabilityDenied));
+        // Alice's are all taken, bob's sixteen are all there.
+        for _ in 0..HANDLES.default {
+            host.fs().open("f".into(), OpenMode::Read).await.unwrap();
+        }
+        assert_eq!(arm(host.fs().open("f".into(), OpenMode::Read).await.map(drop)), Err(Arm::Quota));
+        host.fake.serve("alice");
+        assert_eq!(host.fs().read_at(&alices, 0, 4).await.unwrap(), b"kept");
+        host.fs().drop_handle(alices);
         host.fs().open("f".into(), OpenMode::Read).await.unwrap();
     }
-    assert_eq!(arm(host.fs().open("f".into(), OpenMode::Read).await.map(drop)), Err(Arm::Quota));
-    host.fake.serve("alice");
-    assert_eq!(host.fs().read_at(&alices, 0, 4).await.unwrap(), b"kept");
-    host.fs().drop_handle(alices);
-    host.fs().open("f".into(), OpenMode::Read).await.unwrap();
 }

@@ -2,12 +2,15 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot set up must fail")]
 
 mod abi;
+#[path = "../common/calls.rs"]
+mod calls;
 #[path = "../common/child.rs"]
 mod child;
 #[path = "../common/mod.rs"]
 mod common;
 mod contract;
 mod contract_overlay;
+mod contract_overlay_walk;
 mod contract_walk;
 mod deep;
 mod device;
@@ -27,5 +30,7 @@ mod storage;
 mod tampered;
 mod texts;
 mod traps;
+#[path = "../common/ways.rs"]
+mod ways;
 #[path = "../common/workspace.rs"]
 mod workspace;

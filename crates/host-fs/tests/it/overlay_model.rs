@@ -100,7 +100,8 @@ async fn an_overlay_answers_as_a_plain_directory_would_and_commits_what_that_hol
         let direct = Arc::new(Direct::builder().open(&model).unwrap());
         let mut plain_host = state(FakeHost::builder(), Arc::new(Directories::new().workspace(direct)));
         let before = snapshot(&bench.lower());
-        let mut open = bench.open();
+        let openat2 = round % 2 == 0;
+        let mut open = bench.open_by(openat2);
         let mut dice = Dice(round.wrapping_mul(0x9e37_79b9_7f4a_7c15));
         let mut history = Vec::new();
         for step in 0..STEPS {
@@ -112,7 +113,7 @@ async fn an_overlay_answers_as_a_plain_directory_would_and_commits_what_that_hol
             if step == STEPS / 2 {
                 // The other half begins with what is read back, without the first's memory.
                 drop(open);
-                open = bench.open();
+                open = bench.open_by(openat2);
             }
         }
         assert_eq!(snapshot(&bench.lower()), before, "round {round}: {history:#?}");

@@ -89,7 +89,7 @@ fn direct(place: &Place) -> State {
     place.host(FakeHost::builder())
 }
 
-// fs case 13, security-gate case 11
+// fs case 13
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_flipping_directory_never_leads_outside() {
     flip(true, direct).await;
@@ -122,4 +122,10 @@ fn overlaid(place: &Place) -> State {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_flipping_directory_never_leads_an_overlay_outside() {
     flip(true, overlaid).await;
+}
+
+// fs cases 14, 51
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_flipping_directory_never_leads_an_overlay_outside_without_openat2() {
+    flip(false, overlaid).await;
 }

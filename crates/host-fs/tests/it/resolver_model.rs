@@ -1,8 +1,10 @@
 //! Random paths in random trees full of links, against a model of what they mean.
 
+use std::sync::Arc;
+
 use crate::model::{Node, Tree};
 use astrid_host_context::Cancellation;
-use astrid_host_fs::{At, Consent, Direct, Fault, Stop, VfsPath, Volume};
+use astrid_host_fs::{At, Consent, Direct, Fault, Overlay, Scheme, Stop, VfsPath, Volume};
 use proptest::prelude::*;
 
 /// Agrees to everything.
@@ -56,23 +58,32 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 192, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn a_path_leads_where_the_model_says_with_openat2_and_without(
+    fn a_path_leads_where_the_model_says_with_openat2_and_without_and_in_overlays(
         tree in tree(),
         paths in prop::collection::vec(path(), 1..24),
     ) {
         let directory = tempfile::tempdir().unwrap();
-        tree.plant(directory.path());
+        let root = directory.path().join("root");
+        std::fs::create_dir(&root).unwrap();
+        tree.plant(&root);
         let stop = Stop::new(Cancellation::new(), None);
-        for openat2 in [true, false] {
-            let volume = Direct::builder().openat2(openat2).open(directory.path()).unwrap();
+        for (openat2, overlaid) in [(true, false), (false, false), (true, true), (false, true)] {
+            let direct = Direct::builder().openat2(openat2).open(&root).unwrap();
+            let volume: Box<dyn Volume> = if overlaid {
+                let kept = directory.path().join("changes");
+                Box::new(Overlay::open(Arc::new(direct), Scheme::Workspace, &kept).unwrap())
+            } else {
+                Box::new(direct)
+            };
+            let how = format!("by openat2: {openat2}, in an overlay: {overlaid}");
             for text in &paths {
                 // What climbs by its text alone never comes to a volume.
                 let Ok(path) = VfsPath::parse(text) else { continue };
                 let expected = tree.resolve(&path);
                 let at = At { path: &path, consent: &Free, stop: &stop };
-                prop_assert_eq!(volume.canonicalize(at), expected.clone(), "{} by openat2: {}", text, openat2);
+                prop_assert_eq!(volume.canonicalize(at), expected.clone(), "{} {}", text, how);
                 let found = volume.stat(at, true).map(drop);
-                prop_assert_eq!(found, expected.clone().map(drop), "{} by openat2: {}", text, openat2);
+                prop_assert_eq!(found, expected.clone().map(drop), "{} {}", text, how);
                 if let Some(known) = volume.try_stat(&path, true) {
                     prop_assert_eq!(known.map(drop), expected.map(drop), "{} from memory", text);
                 }
