@@ -114,7 +114,12 @@ fn mix(seed: u64) -> u64 {
 /// and of a number that no other attempt of the key is likely to have. 0 B to 1 MiB, mostly small.
 fn value_of(key: u64, generation: u64) -> (u64, u64) {
     let dice = mix(key ^ generation.rotate_left(20));
-    let most = [100, 5_000, 40_000, 1 << 20][usize::try_from(dice % 4).unwrap()];
+    let most = match dice % 4 {
+        0 => 100,
+        1 => 5_000,
+        2 => 40_000,
+        _ => 1 << 20,
+    };
     ((dice >> 8) % (most + 1), 0x80 + (dice >> 40) % 0x40)
 }
 
