@@ -1,6 +1,6 @@
 //! Many principals at one capsule, alone in a process, since one test measures its memory. With
 //! `cargo xtask test --long` there are as many as the chapter says.
-#![expect(clippy::unwrap_used, reason = "a test that cannot set up must fail")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot set up must fail")]
 
 mod support;
 

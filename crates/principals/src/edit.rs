@@ -69,8 +69,11 @@ fn removed(text: &str, capsule: &CapsuleId) -> Result<String, Problem> {
     Ok(spliced(text, cut, ""))
 }
 
-/// Where the list is, and where its items are; `None` without one.
-fn list(text: &str) -> Result<Option<(Range<usize>, Vec<Range<usize>>)>, Problem> {
+/// Where a list is, and where its items are.
+type Places = (Range<usize>, Vec<Range<usize>>);
+
+/// `None` without a list.
+fn list(text: &str) -> Result<Option<Places>, Problem> {
     let table = DeTable::parse(text).map_err(|error| Problem::file(error.message()))?;
     let found = table.get_ref().iter().find(|(key, _)| key.get_ref() == KEY).map(|(_, value)| value);
     let items = |value: &Spanned<DeValue<'_>>| match value.get_ref() {

@@ -1,4 +1,5 @@
 //! Grants of capsules to principals: for the session, for good, taken back.
+#![expect(clippy::indexing_slicing, reason = "a test that cannot set up must fail")]
 
 use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;

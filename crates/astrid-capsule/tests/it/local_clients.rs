@@ -1,4 +1,5 @@
 //! Local clients that prove to be a principal with a key of its profile, through a real socket.
+#![expect(clippy::indexing_slicing, reason = "a test that cannot set up must fail")]
 
 use std::time::{Duration, Instant};
 
