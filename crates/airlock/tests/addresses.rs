@@ -6,28 +6,30 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use astrid_airlock::{Class, Nat64Prefix, judge, judge_with};
 use proptest::prelude::*;
 
+/// The blocks, each by its first and its last address.
+const RANGES: [(&str, &str); 18] = [
+    ("0.0.0.0", "0.255.255.255"),
+    ("10.0.0.0", "10.255.255.255"),
+    ("100.64.0.0", "100.127.255.255"),
+    ("127.0.0.0", "127.255.255.255"),
+    ("168.63.129.16", "168.63.129.16"),
+    ("169.254.0.0", "169.254.255.255"),
+    ("172.16.0.0", "172.31.255.255"),
+    ("192.0.0.0", "192.0.0.255"),
+    ("192.0.2.0", "192.0.2.255"),
+    ("192.88.99.0", "192.88.99.255"),
+    ("192.168.0.0", "192.168.255.255"),
+    ("198.18.0.0", "198.19.255.255"),
+    ("198.51.100.0", "198.51.100.255"),
+    ("203.0.113.0", "203.0.113.255"),
+    ("224.0.0.0", "239.255.255.255"),
+    ("240.0.0.0", "255.255.255.254"),
+    ("255.255.255.255", "255.255.255.255"),
+    ("169.254.169.254", "169.254.169.254"),
+];
+
 /// Whether an IPv4 address is blocked, by its first and last address of each block in order.
 fn blocked_v4(address: Ipv4Addr) -> bool {
-    const RANGES: [(&str, &str); 18] = [
-        ("0.0.0.0", "0.255.255.255"),
-        ("10.0.0.0", "10.255.255.255"),
-        ("100.64.0.0", "100.127.255.255"),
-        ("127.0.0.0", "127.255.255.255"),
-        ("168.63.129.16", "168.63.129.16"),
-        ("169.254.0.0", "169.254.255.255"),
-        ("172.16.0.0", "172.31.255.255"),
-        ("192.0.0.0", "192.0.0.255"),
-        ("192.0.2.0", "192.0.2.255"),
-        ("192.88.99.0", "192.88.99.255"),
-        ("192.168.0.0", "192.168.255.255"),
-        ("198.18.0.0", "198.19.255.255"),
-        ("198.51.100.0", "198.51.100.255"),
-        ("203.0.113.0", "203.0.113.255"),
-        ("224.0.0.0", "239.255.255.255"),
-        ("240.0.0.0", "255.255.255.254"),
-        ("255.255.255.255", "255.255.255.255"),
-        ("169.254.169.254", "169.254.169.254"),
-    ];
     let at = |text: &str| text.parse::<Ipv4Addr>().unwrap();
     RANGES.iter().any(|(first, last)| (at(first)..=at(last)).contains(&address))
 }
@@ -156,16 +158,11 @@ fn v6() -> impl Strategy<Value = Ipv6Addr> {
 // net cases 2 and 3
 #[test]
 fn the_two_ipv4_tables_agree_at_both_sides_of_every_edge() {
-    for bits in (0..=u32::MAX).step_by(1 << 8) {
-        // Every block is at least a /24 or one address, and an edge of one is at an end of a /24.
-        for at in [bits, bits.wrapping_sub(1), bits.wrapping_add(1)] {
+    for (first, last) in RANGES {
+        let ends = [first, last].map(|text| text.parse::<Ipv4Addr>().unwrap().to_bits());
+        for at in ends.into_iter().flat_map(|end| [end.wrapping_sub(1), end, end.wrapping_add(1)]) {
             let address = Ipv4Addr::from_bits(at);
             assert_eq!(blocked(address.into()), blocked_v4(address), "{address}");
-        }
-    }
-    for single in [Ipv4Addr::new(168, 63, 129, 16), Ipv4Addr::new(100, 100, 100, 200)] {
-        for at in [single.to_bits() - 1, single.to_bits(), single.to_bits() + 1] {
-            assert_eq!(blocked(Ipv4Addr::from_bits(at).into()), blocked_v4(Ipv4Addr::from_bits(at)));
         }
     }
 }

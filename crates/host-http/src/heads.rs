@@ -23,10 +23,30 @@ impl Doubt {
 /// Where in the conversation the reader is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum At {
-    /// In a head, after this byte; `empty` while the line holds nothing.
-    Head { last: u8, empty: bool },
+    /// In a head.
+    Head(Line),
     /// Behind it, until the next request.
     Body,
+}
+
+/// A line of a head.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Line {
+    /// Bytes of the head so far, as far as the status.
+    at: usize,
+    last: u8,
+    /// It holds nothing yet.
+    empty: bool,
+    /// Another head follows this one.
+    interim: bool,
+}
+
+/// Where the first digit of the status is: behind `HTTP/1.1 `.
+const STATUS: usize = 9;
+
+impl Line {
+    /// The status line is there before an empty line can end the head.
+    const FIRST: Self = Self { at: 0, last: 0, empty: false, interim: false };
 }
 
 /// An HTTP/1.1 connection that is watched.
@@ -43,30 +63,36 @@ impl<S> Heads<S> {
     }
 
     fn watch(&mut self, bytes: &[u8]) {
-        let At::Head { mut last, mut empty } = self.at else { return };
+        let At::Head(mut line) = self.at else { return };
         for byte in bytes {
-            if *byte == b'\n' {
-                if last != b'\r' {
-                    self.doubt.0.store(true, Ordering::Relaxed);
+            match *byte {
+                b'\n' => {
+                    if line.last != b'\r' {
+                        self.doubt.0.store(true, Ordering::Relaxed);
+                    }
+                    if line.empty && !line.interim {
+                        self.at = At::Body;
+                        return;
+                    }
+                    if line.empty {
+                        line = Line::FIRST;
+                        continue;
+                    }
+                    line.empty = true;
                 }
-                if empty {
-                    self.at = At::Body;
-                    return;
-                }
-                empty = true;
-            } else if *byte != b'\r' {
-                empty = false;
+                b'\r' => {}
+                b'1' if line.at == STATUS => line = Line { interim: true, empty: false, ..line },
+                _ => line.empty = false,
             }
-            last = *byte;
+            line = Line { last: *byte, at: line.at.saturating_add(1), ..line };
         }
-        self.at = At::Head { last, empty };
+        self.at = At::Head(line);
     }
 
     /// What is read after this belongs to a head.
     fn asked(&mut self) {
         if self.at == At::Body {
-            // The status line is there before an empty line can end the head.
-            self.at = At::Head { last: 0, empty: false };
+            self.at = At::Head(Line::FIRST);
         }
     }
 }
@@ -137,5 +163,9 @@ mod tests {
         assert!(doubtful(&["HTTP/1.1 200 X\r\na: b\n\r\n"]));
         assert!(doubtful(&["HTTP/1.1 200 X\r\na: b\r\n\nbody"]));
         assert!(doubtful(&["HTTP/1.1 200 X\r\n\r\nbody", "HTTP/1.1 200 X\n\n"]));
+        // What comes before the final response is no end of the heads.
+        let early = "HTTP/1.1 103 X\r\nlink: a\r\n\r\nHTTP/1.1 100 X\r\n\r\n";
+        assert!(!doubtful(&[&format!("{early}HTTP/1.1 200 X\r\na: 1\r\n\r\nbody\n\n")]));
+        assert!(doubtful(&[&format!("{early}HTTP/1.1 200 X\na: b\r\n\r\n")]));
     }
 }

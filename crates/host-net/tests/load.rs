@@ -166,6 +166,10 @@ async fn eight_clients_get_every_frame_back_in_order_through_one_echo_loop() {
                 if let FrameRead::Data(frame) = store.net().read(stream).await.unwrap() {
                     store.net().write(stream, &frame).await.unwrap();
                     echoed += 1;
+                    if echoed % 100 == 0 {
+                        // What a test remembers of each call would be moved ever more bytes at a time.
+                        store.host.recorder().clear();
+                    }
                 }
             }
         }

@@ -169,3 +169,20 @@ async fn origin_device_and_owner_travel_unchanged_through_three_hops() {
     assert_eq!(message.provenance(), first.provenance());
     assert_eq!(message.provenance().transport, Transport::RemoteGateway);
 }
+
+// request-context case 10
+#[tokio::test]
+async fn the_owner_of_a_connection_is_a_name_like_any_other_to_whoever_passes_it() {
+    let bus = Bus::new();
+    let eye = everything(&bus);
+    let mut c = store(&bus).uplink().build();
+    let owner = claude().request_owner.unwrap().to_string();
+    say_as(&mut c, "t", &owner).await.unwrap();
+    let message = one(&eye);
+    assert_eq!(
+        message.provenance().attribution,
+        astrid_host_context::Attribution::Claimed(principal(&owner))
+    );
+    assert_eq!(message.provenance().request_owner, None);
+    assert_eq!(message.authority(), Some(&principal("anonymous")));
+}

@@ -98,6 +98,11 @@ impl Server {
         self.seen.requests.lock().iter().cloned().collect()
     }
 
+    /// Forgets what was asked, for tests that ask very often.
+    pub(crate) fn forget(&self) {
+        self.seen.requests.lock().clear();
+    }
+
     pub(crate) fn connections(&self) -> usize {
         self.seen.connections.load(Ordering::SeqCst)
     }
