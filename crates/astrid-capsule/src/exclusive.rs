@@ -30,7 +30,8 @@ impl fmt::Debug for Exclusive {
 impl Runtime {
     /// Runs `work` while no handler of any capsule runs: waits up to `patience` for those that do, and lets
     /// none begin meanwhile, nor any capsule that is being loaded. Calls wait until their own deadlines; run
-    /// loops go on.
+    /// loops go on. `work` itself must not wait for a call, a load or a decision on an overlay, which wait for
+    /// its end.
     ///
     /// # Errors
     /// [`crate::Code::Timeout`], naming the capsule whose handler did not end; `work` was not begun.

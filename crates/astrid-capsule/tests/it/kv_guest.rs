@@ -411,9 +411,10 @@ async fn a_key_that_stays_is_listed_exactly_once_while_others_come_and_go() {
 // kv case 26; its crash is below
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_clear_is_seen_whole_or_not_at_all() {
-    let kv = Kv::new().await;
     let count = if long() { 200_000 } else { 4_000 };
-    kv.fill("alice", "k", count).await;
+    let place = Place::new();
+    crate::kv_crash::fill(&place, count).await;
+    let kv = Kv::open(place, |_| {}).await;
     let full = kv.stored("alice").await;
     let pages = Value::from(vec![page("k", Value::Null, 0); 10]);
     let usage = async {
