@@ -400,12 +400,12 @@ async fn a_flooded_subscription_returns_the_other_principals_message_within_two_
 #[tokio::test]
 async fn what_waits_for_a_revoked_principal_is_given_up_in_every_subscription() {
     let bus = Bus::new();
-    let patterns = ["a.b", "a.*", "*"];
+    let patterns = ["a.b", "a.*"];
     let inboxes = patterns.map(|pattern| subscribe(&bus, pattern, Admission::Everyone));
     for who in ["alice", "bob", "alice"] {
         publish(&bus, draft(who, "a.b")).await.unwrap();
     }
-    assert_eq!(bus.discard_queued_of(&principal("alice")), 6);
+    assert_eq!(bus.discard_queued_of(&principal("alice")), 4);
     for (inbox, pattern) in inboxes.iter().zip(patterns) {
         let envelope = inbox.drain().unwrap();
         assert_eq!((seqs(&envelope), envelope.dropped), (vec![2], 2), "{pattern}");
