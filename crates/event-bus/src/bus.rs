@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 
+use astrid_host_context::Principal;
 use parking_lot::{Mutex, MutexGuard};
 
 use crate::admission::Audience;
@@ -204,6 +205,13 @@ impl Bus {
     #[must_use]
     pub fn stats(&self) -> Stats {
         self.shared.counters.read()
+    }
+
+    /// Gives up what is queued in subscriptions on behalf of a principal that may not be served any more;
+    /// their next envelopes count it as dropped. Says how many messages that was.
+    pub fn discard_queued_of(&self, who: &Principal) -> usize {
+        let lane = Lane::Of(who.clone());
+        self.shared.index.all().iter().map(|route| route.mailbox.discard(&lane)).sum()
     }
 
     /// True while nobody is subscribed.

@@ -76,6 +76,16 @@ impl Index {
         found
     }
 
+    /// Every route, in no order.
+    pub(crate) fn all(&self) -> Vec<Arc<Route>> {
+        let mut all = Vec::new();
+        for shard in &self.exact {
+            all.extend(shard.read().values().flatten().cloned());
+        }
+        self.below.read().each(|route| all.push(route.clone()));
+        all
+    }
+
     fn shard(&self, topic: &str) -> Option<&Shard> {
         let shard = self.hasher.hash_one(topic) % u64::try_from(SHARDS).unwrap_or(1);
         self.exact.get(usize::try_from(shard).unwrap_or(0))

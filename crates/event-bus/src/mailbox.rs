@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
-use crate::Message;
 use crate::queue::{Envelope, Queue, QueueLimits};
+use crate::{Lane, Message};
 
 /// What a look at a subscription shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,6 +68,13 @@ impl Mailbox {
         let envelope = queue.drain();
         self.len.store(queue.len(), Ordering::Release);
         envelope
+    }
+
+    pub(crate) fn discard(&self, lane: &Lane) -> usize {
+        let mut queue = self.queue.lock();
+        let discarded = queue.discard(lane);
+        self.len.store(queue.len(), Ordering::Release);
+        discarded
     }
 
     pub(crate) fn retire(&self) {

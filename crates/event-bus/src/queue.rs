@@ -143,6 +143,15 @@ impl Queue {
         Some(message)
     }
 
+    /// Gives up what one lane holds, and says how much that was.
+    pub(crate) fn discard(&mut self, lane: &Lane) -> usize {
+        let before = self.len;
+        while self.pop(lane).is_some() {
+            self.count_dropped();
+        }
+        before - self.len
+    }
+
     /// Serves one lane.
     pub(crate) fn drain(&mut self) -> Envelope {
         let messages = match self.next_lane() {

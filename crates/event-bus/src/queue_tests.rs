@@ -206,3 +206,20 @@ fn a_turn_that_the_message_cap_ends_saves_up_at_most_one_quantum() {
     let (alice, bob) = (share("alice"), share("bob"));
     assert!(alice.abs_diff(bob) <= 524_288 + 100_000, "alice {alice} bob {bob}");
 }
+
+// principals §6
+#[test]
+fn what_is_given_up_of_one_lane_is_counted_and_the_others_keep_their_turn() {
+    let mut queue = unbounded();
+    for seq in 0..6 {
+        queue.push(message(if seq % 2 == 0 { "alice" } else { "bob" }, 100, seq));
+    }
+    let alice = Lane::Of(Principal::parse("alice").unwrap());
+    assert_eq!(queue.discard(&alice), 3);
+    assert_eq!(queue.discard(&alice), 0);
+    let envelope = queue.drain();
+    assert_eq!((seqs(&envelope), envelope.dropped, envelope.lagged), (vec![1, 3, 5], 3, 0));
+    assert_eq!(queue.len(), 0);
+    queue.push(message("alice", 100, 9));
+    assert_eq!(seqs(&queue.drain()), [9]);
+}

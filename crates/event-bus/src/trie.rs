@@ -78,6 +78,15 @@ impl<T> Trie<T> {
         }
     }
 
+    /// Every item, in no order.
+    pub(crate) fn each(&self, mut found: impl FnMut(&T)) {
+        let mut open = vec![&self.root];
+        while let Some(node) = open.pop() {
+            node.ends.iter().chain(&node.below).for_each(&mut found);
+            open.extend(node.named.values().chain(node.star.as_deref()));
+        }
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.root.is_empty()
     }

@@ -395,3 +395,22 @@ async fn a_flooded_subscription_returns_the_other_principals_message_within_two_
     assert_eq!([from(&first), from(&second)], [Some(principal("alice")), Some(principal("bob"))]);
     assert!(second.lagged > 0);
 }
+
+// principals §6
+#[tokio::test]
+async fn what_waits_for_a_revoked_principal_is_given_up_in_every_subscription() {
+    let bus = Bus::new();
+    let patterns = ["a.b", "a.*"];
+    let inboxes = patterns.map(|pattern| subscribe(&bus, pattern, Admission::Everyone));
+    for who in ["alice", "bob", "alice"] {
+        publish(&bus, draft(who, "a.b")).await.unwrap();
+    }
+    assert_eq!(bus.discard_queued_of(&principal("alice")), 4);
+    for (inbox, pattern) in inboxes.iter().zip(patterns) {
+        let envelope = inbox.drain().unwrap();
+        assert_eq!((seqs(&envelope), envelope.dropped), (vec![2], 2), "{pattern}");
+        assert_eq!(inbox.condition(), Condition::Empty);
+    }
+    publish(&bus, draft("alice", "a.b")).await.unwrap();
+    assert_eq!(seqs(&inboxes[0].drain().unwrap()), [4], "and again, if it is served again");
+}

@@ -5,6 +5,7 @@ use std::io;
 use std::sync::{Arc, Weak};
 
 use astrid_dispatch::{Access, BoxFuture, Dispatcher, Grant, Limits};
+use astrid_event_bus::WeakBus;
 use astrid_host_context::{CapsuleId, Principal};
 use astrid_principals::{Principals, RevocationHook};
 use parking_lot::RwLock;
@@ -76,13 +77,19 @@ impl Limits for ByProfile {
     }
 }
 
-/// Empties the queues of whoever is revoked.
-pub(crate) struct Queues(pub(crate) Weak<Dispatcher>);
+/// Empties the queues of whoever is revoked: those before handlers, and those of subscriptions.
+pub(crate) struct Queues {
+    pub(crate) dispatcher: Weak<Dispatcher>,
+    pub(crate) bus: WeakBus,
+}
 
 impl RevocationHook for Queues {
     fn revoked(&self, who: &Principal) {
-        if let Some(dispatcher) = self.0.upgrade() {
+        if let Some(dispatcher) = self.dispatcher.upgrade() {
             dispatcher.drop_queues_of(who);
+        }
+        if let Some(bus) = self.bus.upgrade() {
+            bus.discard_queued_of(who);
         }
     }
 }

@@ -98,10 +98,10 @@ impl RuntimeBuilder {
             .audit(audit.clone())
             .build(tokio::runtime::Handle::current());
         let dispatcher = Arc::new(dispatcher);
-        let queues = Arc::new(Queues(Arc::downgrade(&dispatcher)));
-        principals.revocations.watch(&queues);
         let bus = Bus::builder().interceptors(dispatcher.clone()).build();
         dispatcher.attach(&bus);
+        let queues = Arc::new(Queues { dispatcher: Arc::downgrade(&dispatcher), bus: bus.downgrade() });
+        principals.revocations.watch(&queues);
         dispatcher.watch(&bus, registry.clone());
         let links = links.unwrap_or_else(|| Arc::new(MemoryLinks::new()));
         let links = Arc::new(LiveLinks { links, principals: principals.clone() });
