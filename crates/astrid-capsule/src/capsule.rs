@@ -133,6 +133,10 @@ pub trait Capsule: Send + Sync {
     /// The endpoints of outside platforms it has now, in no order.
     fn uplinks(&self) -> Vec<Arc<Endpoint>>;
 
+    /// Notes that an answer went to the capsule on a session that one of its endpoints opened, so that a
+    /// bridge's echo of it is dropped (uplink chapter §2.4).
+    fn note_outbound(&self, session: &str, text: &str);
+
     /// What those bring in. Once per load, and only where the runtime does not publish it itself.
     fn take_inbound_rx(&self) -> Option<InboundRx>;
 

@@ -134,6 +134,12 @@ impl Capsule for CompositeCapsule {
         self.wasm.as_ref().map(WasmEngine::uplinks).unwrap_or_default()
     }
 
+    fn note_outbound(&self, session: &str, text: &str) {
+        if let Some(wasm) = &self.wasm {
+            wasm.note_outbound(session, text);
+        }
+    }
+
     fn take_inbound_rx(&self) -> Option<InboundRx> {
         self.wasm.as_ref().and_then(WasmEngine::take_inbound_rx)
     }

@@ -74,6 +74,8 @@ pub struct Config {
     /// The capsule that clients of the well-known local socket reach, `uplink.control`. Else the first
     /// uplink with a local socket that is loaded.
     pub uplink_control: Option<CapsuleId>,
+    /// Platforms no capsule may have an endpoint of, `[security].blocked_platforms`.
+    pub blocked_platforms: Vec<Platform>,
     /// Section `[http]`.
     pub http: HttpSettings,
     /// Streams and uploads one principal may have open through one capsule,
@@ -112,6 +114,7 @@ impl Default for Config {
             block_own_addresses: true,
             nat64_prefixes: Vec::new(),
             uplink_control: None,
+            blocked_platforms: Vec::new(),
             http: HttpSettings::default(),
             http_max_concurrent_streams: limits::STREAMS.default,
             http_requests_per_sec: limits::REQUESTS.default,

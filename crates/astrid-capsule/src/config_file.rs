@@ -14,6 +14,7 @@
 //! | `capsule.dispatch_permits` | 1 to 1,024 | [`Config::dispatch_permits`] |
 //! | `bus.recv_idle` | `"empty"`, `"timeout"` | [`Config::recv_idle`] |
 //! | `security.capsule_local_egress` | a table: capsule → list of `"host:port"`, `"host:*"` | [`Config::local_egress`] |
+//! | `security.blocked_platforms` | list of platforms | [`Config::blocked_platforms`] |
 //! | `http.default_timeout_secs` | 1 to 3,600 | `default_timeout` of [`Config::http`] |
 //! | `http.stream_connect_timeout_secs` | 1 to 60 | `connect_timeout` |
 //! | `http.stream_read_timeout_secs` | 1 to 600 | `stream_read_timeout` |
@@ -97,6 +98,7 @@ enum Takes {
     Flag(fn(&mut Config, bool)),
     Capsule(fn(&mut Config, CapsuleId)),
     LocalEgress,
+    BlockedPlatforms,
     ExtraCa,
     Nat64,
 }
@@ -141,6 +143,7 @@ static ENTRIES: &[Entry] = &[
         config.recv_idle = if n == 0 { RecvIdle::Empty } else { RecvIdle::Timeout };
     }),
     Entry { section: "security", key: "capsule_local_egress", takes: Takes::LocalEgress },
+    Entry { section: "security", key: "blocked_platforms", takes: Takes::BlockedPlatforms },
 ];
 
 fn entries() -> impl Iterator<Item = &'static Entry> + Clone {
@@ -250,6 +253,7 @@ impl Takes {
             }
             Self::Nat64 => net::nat64(&mut config.nat64_prefixes, item)?,
             Self::ExtraCa => lists::extra_ca(&mut config.http_extra_ca, item, file)?,
+            Self::BlockedPlatforms => lists::platforms(&mut config.blocked_platforms, item)?,
         }
         Ok(())
     }

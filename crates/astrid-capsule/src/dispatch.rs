@@ -8,6 +8,7 @@ use astrid_event_bus::{AccessPattern, Charset, Topic};
 use astrid_host_context::{CapsuleId, Principal};
 
 use crate::capsule::SharedCapsule;
+use crate::outbound;
 use crate::runtime::Inner;
 use crate::runtime::registry::Registry;
 use crate::{Capsule, CapsuleError, Code, HandlerResult, Invoker};
@@ -18,22 +19,29 @@ pub(crate) struct CapsuleTarget {
     owner: Principal,
     permits: usize,
     publishes: Vec<AccessPattern>,
+    /// Handlers that take answers out of the host.
+    outbound: Vec<String>,
     capsule: Weak<dyn Capsule>,
     /// Who reaches which build, where several of one name are loaded.
     registry: Weak<Registry>,
 }
 
 impl CapsuleTarget {
-    pub(crate) fn new(capsule: &SharedCapsule, runtime: &Inner) -> Result<Self, CapsuleError> {
+    pub(crate) fn new(
+        capsule: &SharedCapsule,
+        owner: &Principal,
+        runtime: &Inner,
+    ) -> Result<Self, CapsuleError> {
         let manifest = capsule.manifest();
         let invalid = |error: &dyn std::fmt::Display| CapsuleError::new(Code::Manifest, error);
         let patterns = manifest.ipc_publish_patterns.iter();
         let publishes = patterns.map(|key| AccessPattern::parse(key.as_str(), Charset::Token));
         Ok(Self {
             id: CapsuleId::parse(capsule.id()).map_err(|e| invalid(&e))?,
-            owner: runtime.owner.clone(),
+            owner: owner.clone(),
             permits: runtime.config.dispatch_permits,
             publishes: publishes.collect::<Result<_, _>>().map_err(|e| invalid(&e))?,
+            outbound: outbound::handlers(&**capsule),
             capsule: Arc::downgrade(capsule),
             registry: Arc::downgrade(&runtime.registry),
         })
@@ -73,6 +81,9 @@ impl Target for CapsuleTarget {
             };
             let Call { action, payload, caller, authority } = call;
             let invoker = Invoker { caller, authority };
+            if self.outbound.iter().any(|known| **known == *action) {
+                outbound::note(&*capsule, &payload);
+            }
             match capsule.invoke_interceptor(&action, payload, Some(invoker)).await {
                 Ok(HandlerResult::Continue(bytes)) => Answer::Continue(bytes),
                 Ok(HandlerResult::Final(bytes)) => Answer::Final(bytes),

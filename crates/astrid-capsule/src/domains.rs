@@ -20,6 +20,7 @@ use uuid::Uuid;
 
 use crate::header_secrets::HeaderSecrets;
 use crate::net::{SOCKET_PATH_KEY, UplinkFrames};
+use crate::outbound::Answers;
 use crate::principal::{Contexts, FileOverlay};
 use crate::runtime::Inner;
 use crate::wasm::Domains;
@@ -64,13 +65,14 @@ impl DomainKit {
     pub(crate) fn new(
         runtime: &Inner,
         manifest: &CapsuleManifest,
+        identity: &Identity,
         gate: &Gate,
         tokens: &Arc<Tokens>,
         workers: usize,
     ) -> Result<(Self, Ends), CapsuleError> {
         let (ready, signalled) = watch::channel(false);
         let (uplinks, inbound) = Uplinks::new();
-        declare(&uplinks, manifest)?;
+        declare(&uplinks, manifest, &runtime.config.blocked_platforms)?;
         let handlers = manifest.bindings.iter().map(|binding| Handler {
             action: binding.action.clone(),
             topic: binding.pattern.as_str().to_owned(),
@@ -92,7 +94,7 @@ impl DomainKit {
             reserved: runtime.reserved.clone(),
             tokens: tokens.clone(),
             principals: runtime.principals.clone(),
-            reads_all_audit: runtime.principals.holds(&runtime.owner, "audit:read_all"),
+            reads_all_audit: runtime.principals.holds(&identity.owner, "audit:read_all"),
             residency: if runtime.config.system_resident.contains(&*manifest.package.name) {
                 Residency::SystemResident
             } else {
@@ -119,7 +121,8 @@ impl DomainKit {
         let (ipc, net) = if self.is_uplink {
             let frames = InFlight::new();
             let net = self.net.observed(Arc::new(UplinkFrames(frames.clone())));
-            (ipc.evidence(Arc::new(frames)), net)
+            let answers = Arc::new(Answers(self.uplink.uplinks().clone()));
+            (ipc.evidence(Arc::new(frames)).deliveries(answers), net)
         } else {
             (ipc, self.net.clone())
         };
@@ -141,14 +144,19 @@ impl DomainKit {
         self.uplink.uplinks().list()
     }
 
+    /// An answer went to the capsule.
+    pub(crate) fn note_outbound(&self, session: &str, text: &str) {
+        self.uplink.uplinks().note_outbound(session, text);
+    }
+
     /// Ends what must not outlive the load.
     pub(crate) fn end(&self) {
         self.uplink.uplinks().end();
     }
 }
 
-/// Registers the `[[uplink]]` tables.
-fn declare(uplinks: &Uplinks, manifest: &CapsuleManifest) -> Result<(), CapsuleError> {
+/// Registers the `[[uplink]]` tables, except those of platforms that the operator blocks.
+fn declare(uplinks: &Uplinks, manifest: &CapsuleManifest, blocked: &[Platform]) -> Result<(), CapsuleError> {
     for declared in &manifest.uplinks {
         let invalid = |error: &dyn std::fmt::Display| {
             let problem = format!("[[uplink]] {:?} on {:?}: {error}", declared.name, declared.platform);
@@ -156,6 +164,15 @@ fn declare(uplinks: &Uplinks, manifest: &CapsuleManifest) -> Result<(), CapsuleE
         };
         let name = Name::parse(&declared.name).map_err(|error| invalid(&error))?;
         let platform = Platform::parse(&declared.platform).map_err(|error| invalid(&error))?;
+        if blocked.contains(&platform) {
+            tracing::warn!(
+                target: "astrid.security",
+                capsule = %manifest.package.name,
+                platform = platform.as_str(),
+                "a declared endpoint is left out: the operator blocks the platform in [security].blocked_platforms"
+            );
+            continue;
+        }
         let profile = match declared.profile {
             UplinkProfile::Chat => Profile::Chat,
             UplinkProfile::Interactive => Profile::Interactive,

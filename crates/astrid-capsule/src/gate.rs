@@ -5,14 +5,21 @@ use std::sync::Arc;
 use astrid_capsule_manifest::{CapsuleManifest, TopicPattern};
 use astrid_event_bus::Charset;
 use astrid_host_ipc::AccessLists;
+use astrid_host_uplink::Platform;
 use astrid_security_gate::{ManifestSecurityGate, Roots};
 
 use crate::{CapsuleError, Code};
 
 /// Built once at load and never changed; reads links, so not for a runtime worker.
-pub(crate) fn of(manifest: &CapsuleManifest, roots: &Roots) -> Result<ManifestSecurityGate, CapsuleError> {
-    let builder =
-        ManifestSecurityGate::builder(manifest).roots(roots).domain("ipc", Arc::new(topics(manifest)?));
+pub(crate) fn of(
+    manifest: &CapsuleManifest,
+    roots: &Roots,
+    blocked: &[Platform],
+) -> Result<ManifestSecurityGate, CapsuleError> {
+    let builder = ManifestSecurityGate::builder(manifest)
+        .roots(roots)
+        .blocked_platforms(blocked.iter().map(Platform::to_string))
+        .domain("ipc", Arc::new(topics(manifest)?));
     let gate = builder.build().map_err(|error| CapsuleError::new(Code::Manifest, error))?;
     for warning in gate.warnings() {
         tracing::warn!(capsule = %manifest.package.name, "{warning}");

@@ -4,6 +4,7 @@ use std::convert::Infallible;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use astrid_dispatch::Dispatcher;
 use astrid_event_bus::{Bus, Draft, Lane, Payload, RateExceeded, Rates, Refused, Topic};
 use astrid_host_context::{Attribution, Cancellation, HostServices, Principal, Provenance, Subject};
 use astrid_host_ipc::limits::{MESSAGES, THROUGHPUT};
@@ -53,6 +54,8 @@ pub(crate) struct Publisher {
     pub(crate) bus: Bus,
     /// For the ipc rates of the principals that messages speak for.
     pub(crate) services: HostServices,
+    /// Who is asked when such a message lacks a grant.
+    pub(crate) dispatcher: Arc<Dispatcher>,
 }
 
 async fn pump(mut rx: InboundRx, publisher: Publisher, ended: Cancellation) {
@@ -99,7 +102,11 @@ impl Publisher {
         let bytes = u64::try_from(inbound.payload.len()).unwrap_or(u64::MAX);
         let payload =
             Payload::parse_off_thread(inbound.payload.clone()).await.map_err(|error| error.to_string())?;
-        let draft = Draft::new(topic, payload, inbound.provenance()).delegated().source(inbound.capsule_uuid);
+        let provenance = inbound.provenance();
+        if let Some(owner) = provenance.request_owner {
+            self.dispatcher.uplink_turn(owner, inbound.capsule_uuid);
+        }
+        let draft = Draft::new(topic, payload, provenance).delegated().source(inbound.capsule_uuid);
         while let Err(exceeded) = self.charge(inbound, draft.lane(), bytes) {
             // Waiting gives no room to a message that is larger than a whole second's.
             if matches!(exceeded, RateExceeded::Bytes(limit) if bytes > limit) {

@@ -71,6 +71,8 @@ mod local_consent;
 #[cfg(feature = "runtime")]
 mod net;
 #[cfg(feature = "runtime")]
+mod outbound;
+#[cfg(feature = "runtime")]
 mod pool;
 #[cfg(feature = "runtime")]
 mod principal;

@@ -45,11 +45,12 @@ pub(crate) struct Network {
 }
 
 impl Network {
-    /// Draws this start's token and puts it where local clients look. Blocks for the file system.
+    /// Draws this start's token and puts it where local clients look; what they claim to be, `keyring`
+    /// knows how to prove. Blocks for the file system.
     pub(crate) fn start(
         home: &Home,
         airlock: Arc<Airlock>,
-        keys: Arc<dyn Keyring>,
+        keyring: Arc<dyn Keyring>,
         named: Option<CapsuleId>,
     ) -> Result<Self, CapsuleError> {
         let failed = |error: std::io::Error| CapsuleError::host(format!("session token: {error}"));
@@ -60,7 +61,7 @@ impl Network {
             airlock,
             connections: Connections::new(),
             grants: Grants::default(),
-            session: Arc::new(SessionAuth::new(token, keys, env!("CARGO_PKG_VERSION"))),
+            session: Arc::new(SessionAuth::new(token, keyring, env!("CARGO_PKG_VERSION"))),
             sockets: Mutex::default(),
             named,
             home: home.clone(),

@@ -15,7 +15,7 @@ const LATE: Duration = Duration::from_secs(60);
 
 /// When a job fires next. Calendars go by the clock on the wall, intervals by the one nobody sets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Due {
+pub(crate) enum Due {
     At(Timestamp),
     Elapsed(Duration),
     Never,
@@ -44,8 +44,8 @@ pub(crate) struct Entry {
 pub(crate) enum Look {
     /// It is due, for this instant of its schedule.
     Due(Timestamp),
-    /// Not for this long.
-    Wait(Duration),
+    /// Not yet.
+    Wait,
     /// Not any more.
     Rest,
 }
@@ -91,6 +91,16 @@ impl Entry {
         entry
     }
 
+    /// When it was to be looked at, whether or not it began to rest since.
+    pub(crate) fn in_agenda(&self) -> Due {
+        self.due
+    }
+
+    /// When it is to be looked at; never, if it rests.
+    pub(crate) fn due(&self) -> Due {
+        if self.failures >= MAX_FAILURES { Due::Never } else { self.due }
+    }
+
     /// Where the job stands now. What is due, or was missed, is past from here on.
     pub(crate) fn look(&mut self, clock: &dyn Clock) -> Look {
         if self.failures >= MAX_FAILURES {
@@ -103,8 +113,7 @@ impl Entry {
                 if now < self.found_at {
                     // Found while the clock was ahead, it may be far away.
                     self.advance(clock);
-                    let Due::At(at) = self.due else { return Look::Rest };
-                    return Look::Wait(span(now, at));
+                    return Look::Wait;
                 }
                 if now >= at {
                     self.last = Some(at);
@@ -122,7 +131,7 @@ impl Entry {
             }
         };
         if wait > Duration::ZERO {
-            return Look::Wait(wait);
+            return Look::Wait;
         }
         self.advance(clock);
         if late > LATE {

@@ -41,10 +41,11 @@
 //! | a job: its name, its limits, its state | [`JobKey`], [`NewJob`], [`JobInfo`] | `job.rs` |
 //! | jobs that outlive the process | [`JobStore`], [`StoredJob`], [`MemoryJobs`] | `store.rs` |
 //! | firing | [`Runner`], [`Firing`], [`Outcome`] | `runner.rs` |
-//! | what is due | | `table.rs`, `entry.rs` |
+//! | what is due, found without a look at what is not | | `agenda.rs`, `entry.rs`, `table.rs` |
 //! | schedule, cancel, list; the loop | [`CronService`] | `service.rs`, `tick.rs` |
 #![forbid(unsafe_code)]
 
+mod agenda;
 mod clock;
 mod entry;
 mod error;

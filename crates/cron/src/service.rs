@@ -71,11 +71,11 @@ impl CronService {
         for job in declared {
             let generation = table.generation();
             let entry = Entry::declared(job, generation, &*self.shared.clock);
-            table.declare(JobKey::new(capsule, owner, &job.name), entry);
+            table.declare(JobKey::new(capsule, owner, &job.name), entry, &*self.shared.clock);
         }
         for job in stored.as_deref().unwrap_or_default() {
             match self.restored(&mut table, job) {
-                Ok(entry) => drop(table.jobs.insert(job.key(), entry)),
+                Ok(entry) => table.insert(job.key(), entry, &*self.shared.clock),
                 Err(error) => tracing::warn!(capsule, job = job.name, %error, "a scheduled job is left out"),
             }
         }
@@ -139,7 +139,7 @@ impl CronService {
         let first = entry.next_at(clock);
         // A capsule that was unloaded meanwhile finds the job when it is ready again.
         if table.is_ready(capsule) {
-            table.jobs.insert(key, entry);
+            table.insert(key, entry, clock);
         }
         drop(table);
         self.shared.changed.notify_one();
@@ -158,12 +158,12 @@ impl CronService {
             if table.declares(capsule, name) {
                 return Err(CronError::Declared(name.to_owned()));
             }
-            if !table.jobs.contains_key(&key) {
+            if !table.contains(&key) {
                 return Err(CronError::Unknown(name.chars().take(64).collect()));
             }
         }
         self.shared.store.remove(&key).await.map_err(CronError::Store)?;
-        self.shared.table.lock().jobs.remove(&key);
+        self.shared.table.lock().remove(&key);
         Ok(())
     }
 
@@ -171,10 +171,7 @@ impl CronService {
     #[must_use]
     pub fn list(&self, capsule: &str, principal: &str) -> Vec<JobInfo> {
         let table = self.shared.table.lock();
-        let seen = table
-            .jobs
-            .iter()
-            .filter(|(key, job)| &*key.capsule == capsule && (job.declared || &*key.principal == principal));
+        let seen = table.of(capsule).filter(|(key, job)| job.declared || &*key.principal == principal);
         let mut list: Vec<_> = seen.map(|(key, job)| job.info(key, &*self.shared.clock)).collect();
         list.sort_by(|a, b| a.key.name.cmp(&b.key.name));
         list
@@ -183,8 +180,6 @@ impl CronService {
 
 impl fmt::Debug for CronService {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("CronService")
-            .field("jobs", &self.shared.table.lock().jobs.len())
-            .finish_non_exhaustive()
+        f.debug_struct("CronService").field("jobs", &self.shared.table.lock().len()).finish_non_exhaustive()
     }
 }

@@ -38,32 +38,25 @@ async fn turn(weak: &Weak<Shared>) -> Option<()> {
 
 /// Everything that is due now, and how long to wait for the next.
 fn look(shared: &Shared) -> (Vec<(Firing, u64)>, Duration) {
-    let (mut due, mut wait) = (Vec::new(), NAP);
-    let table = &mut *shared.table.lock();
-    for (key, job) in &mut table.jobs {
-        match job.look(&*shared.clock) {
-            Look::Rest => {}
-            Look::Wait(time) => wait = wait.min(time),
-            Look::Due(_) if !table.running.insert(key.clone()) => {
-                job.skipped += 1;
-                tracing::debug!(capsule = %key.capsule, job = %key.name, skipped = job.skipped, "still running, skipped");
-                wait = Duration::ZERO;
-            }
-            Look::Due(scheduled_at) => {
-                let firing = Firing {
-                    key: key.clone(),
-                    action: job.action.clone(),
-                    scheduled_at,
-                    fired_at: shared.clock.now(),
-                    arguments: job.arguments.clone(),
-                };
-                due.push((firing, job.generation));
-                // When it is due next is seen at the next look, at once.
-                wait = Duration::ZERO;
-            }
+    let mut due = Vec::new();
+    let clock = &*shared.clock;
+    let next = shared.table.lock().look(clock, |key, job, running, look| {
+        let Look::Due(scheduled_at) = look else { return };
+        if !running.insert(key.clone()) {
+            job.skipped += 1;
+            tracing::debug!(capsule = %key.capsule, job = %key.name, skipped = job.skipped, "still running, skipped");
+            return;
         }
-    }
-    (due, wait)
+        let firing = Firing {
+            key: key.clone(),
+            action: job.action.clone(),
+            scheduled_at,
+            fired_at: clock.now(),
+            arguments: job.arguments.clone(),
+        };
+        due.push((firing, job.generation));
+    });
+    (due, next.map_or(NAP, |next| next.min(NAP)))
 }
 
 async fn fire(weak: Weak<Shared>, firing: Firing, generation: u64) {
@@ -81,7 +74,7 @@ fn ended(shared: &Shared, key: &JobKey, generation: u64, outcome: Outcome) {
         let table = &mut *shared.table.lock();
         table.running.remove(key);
         // One that was replaced or unloaded meanwhile counts nothing.
-        let Some(job) = table.jobs.get_mut(key).filter(|job| job.generation == generation) else { return };
+        let Some(job) = table.get_mut(key).filter(|job| job.generation == generation) else { return };
         match &outcome {
             Outcome::Done => job.failures = 0,
             Outcome::Failed(_) => job.failures += 1,

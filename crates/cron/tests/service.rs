@@ -2,7 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot set up must fail")]
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
 use astrid_capsule_manifest::CronJobDef;
@@ -21,11 +21,18 @@ struct Hands {
     start: Instant,
     base: Timestamp,
     shift: Arc<AtomicI64>,
+    /// How often somebody looked at it.
+    looks: Arc<AtomicU64>,
 }
 
 impl Hands {
     fn at(wall: &str) -> Self {
-        Self { start: Instant::now(), base: wall.parse().unwrap(), shift: Arc::default() }
+        Self {
+            start: Instant::now(),
+            base: wall.parse().unwrap(),
+            shift: Arc::default(),
+            looks: Arc::default(),
+        }
     }
 
     fn set_by(&self, seconds: i64) {
@@ -35,11 +42,13 @@ impl Hands {
 
 impl Clock for Hands {
     fn now(&self) -> Timestamp {
+        self.looks.fetch_add(1, Ordering::Relaxed);
         let shift = SignedDuration::from_secs(self.shift.load(Ordering::Relaxed));
         self.base + self.start.elapsed() + shift
     }
 
     fn elapsed(&self) -> Duration {
+        self.looks.fetch_add(1, Ordering::Relaxed);
         self.start.elapsed()
     }
 
@@ -357,4 +366,52 @@ async fn the_loop_ends_with_the_last_clone_of_the_service() {
     pass(1).await;
     drop(cron);
     running.await.unwrap();
+}
+
+// dispatch §9: a wake looks at what is due, however many jobs there are
+#[tokio::test(start_paused = true)]
+async fn among_ten_thousand_jobs_only_those_that_are_due_are_looked_at() {
+    let (hands, actions) = (Hands::at("2026-11-21T10:07:00Z"), Actions::default());
+    let cron = service(&hands, &actions);
+    cron.activate("c", "owner", &[]).await.unwrap();
+    for n in 0..10_000 {
+        // The second half of the names sorts behind the job that fires, the first before it.
+        let schedule = if n % 2 == 0 { "0 0 1 1 *" } else { "@every 20000h" };
+        cron.schedule("c", &format!("p{}", n / 32), job(&format!("j{}", n % 32), schedule)).await.unwrap();
+    }
+    cron.schedule("c", "p17-x", job("often", "@every 1s")).await.unwrap();
+    cron.schedule("c", "p171-x", job("minute", "* * * * *")).await.unwrap();
+    pass(1).await;
+    let before = hands.looks.load(Ordering::Relaxed);
+    pass(100).await;
+    let looks = hands.looks.load(Ordering::Relaxed) - before;
+    assert!((100..=104).contains(&actions.count()), "{}", actions.count());
+    assert!(looks < 100 * 20, "{looks} looks at the clock for a hundred firings");
+
+    // Set back, every calendar is looked at once, and then only what is due again.
+    hands.set_by(-7200);
+    pass(31).await;
+    let before = hands.looks.load(Ordering::Relaxed);
+    pass(10).await;
+    assert!(hands.looks.load(Ordering::Relaxed) - before < 10 * 20);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_that_is_replaced_cancelled_or_withdrawn_leaves_nothing_that_is_due() {
+    let (hands, actions) = (Hands::at("2026-11-21T10:07:00Z"), Actions::default());
+    let cron = service(&hands, &actions);
+    cron.activate("c", "owner", &[]).await.unwrap();
+    for n in 0..1_000 {
+        cron.schedule("c", "alice", job("j", &format!("@every {}s", 10 + n % 7))).await.unwrap();
+    }
+    cron.schedule("c", "alice", job("j", "@every 60s")).await.unwrap();
+    pass(59).await;
+    assert_eq!(actions.count(), 0, "only the last one counts");
+    pass(2).await;
+    assert_eq!(actions.count(), 1);
+    cron.cancel("c", "alice", "j").await.unwrap();
+    cron.schedule("c", "alice", job("k", "* * * * *")).await.unwrap();
+    cron.deactivate("c");
+    pass(3600).await;
+    assert_eq!(actions.count(), 1);
 }

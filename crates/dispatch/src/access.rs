@@ -3,6 +3,8 @@
 use astrid_event_bus::Topic;
 use astrid_host_context::{CapsuleId, Principal};
 
+use crate::target::BoxFuture;
+
 /// How long a grant was meant to last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Grant {
@@ -18,8 +20,14 @@ pub trait Access: Send + Sync {
     /// the anonymous, who may not; false for unknown and disabled principals.
     fn may_invoke(&self, principal: &Principal, capsule: &CapsuleId) -> bool;
 
-    /// Remembers a grant the principal's own front end gave; false if it could not be kept.
-    fn grant(&self, principal: &Principal, capsule: &CapsuleId, how_long: Grant) -> bool;
+    /// Remembers a grant the principal's own front end gave; false if it could not be kept. May wait for
+    /// a disk, but not on a runtime worker.
+    fn grant<'a>(
+        &'a self,
+        principal: &'a Principal,
+        capsule: &'a CapsuleId,
+        how_long: Grant,
+    ) -> BoxFuture<'a, bool>;
 }
 
 /// Every principal may invoke everything: for kernels without profiles.
@@ -31,8 +39,8 @@ impl Access for OpenAccess {
         true
     }
 
-    fn grant(&self, _: &Principal, _: &CapsuleId, _: Grant) -> bool {
-        true
+    fn grant<'a>(&'a self, _: &'a Principal, _: &'a CapsuleId, _: Grant) -> BoxFuture<'a, bool> {
+        Box::pin(std::future::ready(true))
     }
 }
 

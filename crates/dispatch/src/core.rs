@@ -26,6 +26,7 @@ use crate::outbox::{Notice, Outbox};
 use crate::permits::{Desk, InFlight};
 use crate::stats::Counters;
 use crate::target::{Answer, Call};
+use crate::turns::Turns;
 use crate::waits::Waits;
 
 pub(crate) struct Core {
@@ -41,6 +42,7 @@ pub(crate) struct Core {
     pub(crate) backlog: Backlog,
     pub(crate) janitor: Janitor,
     pub(crate) natives: Arc<Natives>,
+    pub(crate) turns: Turns,
     pub(crate) counters: Counters,
     pub(crate) outbox: Outbox,
     pub(crate) lanes: AtomicU64,

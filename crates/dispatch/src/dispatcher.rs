@@ -90,6 +90,7 @@ impl DispatcherBuilder {
             backlog: crate::late::Backlog::default(),
             janitor: crate::janitor::Janitor::default(),
             natives: Arc::default(),
+            turns: crate::turns::Turns::default(),
             counters: crate::stats::Counters::default(),
             outbox: Outbox::new(sender),
             lanes: AtomicU64::new(1),
@@ -159,6 +160,13 @@ impl Dispatcher {
     /// publishers are not told that there is no handler.
     pub fn register_native(&self, pattern: AccessPattern) -> NativeGuard {
         self.core.natives.register(pattern)
+    }
+
+    /// Notes that `owner` is the request owner of a message that an uplink of the capsule with this session
+    /// id brought in: a missing grant of that turn may be given by that capsule, where an operator lets it
+    /// act for the principal, or on any proven connection of the principal (approval chapter §2.5).
+    pub fn uplink_turn(&self, owner: Uuid, capsule: Uuid) {
+        self.core.turns.begin(owner, capsule);
     }
 
     /// Announces `astrid.v1.watchdog.tick` on `bus` for each of `views` until the bus is gone.

@@ -52,7 +52,7 @@
 //! | events of the host that wait for room, lag | – | `late.rs` |
 //! | permits, lent out around host waits | [`Limits`], [`guest_entered`], [`guest_left`], [`waiting`] | `permits.rs`, `lend.rs`, `site.rs` |
 //! | publishers in a circle | – | `waits.rs` |
-//! | who may invoke tools and commands, grants | [`Access`] | `access.rs`, `prompts.rs` |
+//! | who may invoke tools and commands, grants | [`Access`] | `access.rs`, `prompts.rs`, `turns.rs` |
 //! | receipts of failure, native services | [`NativeGuard`] | `fate.rs`, `receipt.rs`, `native.rs` |
 //! | what the dispatcher itself publishes | – | `outbox.rs`, `watchdog.rs` |
 //! | the synchronous hook fan-out | [`HookService`] | `hooks.rs` |
@@ -80,6 +80,7 @@ mod site;
 mod stats;
 mod target;
 mod task;
+mod turns;
 mod waits;
 mod watchdog;
 

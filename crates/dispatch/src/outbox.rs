@@ -93,7 +93,7 @@ pub(crate) async fn publish(
                     Ok(reply) => {
                         let source = core.member(reply.source());
                         let source = source.as_ref().map(|member| member.target.capsule());
-                        prompts.reply(&bus, &*core.access, source, &reply);
+                        prompts.reply(&core, &bus, source, &reply);
                     }
                     Err(Missed::Lagged(lost)) => {
                         tracing::warn!(target: "astrid.dispatch", lost, "replies to grant prompts were lost");

@@ -3,12 +3,13 @@
 use std::collections::HashMap;
 
 use astrid_event_bus::{Bus, Draft, Message, Payload, Topic};
-use astrid_host_context::{Attribution, CapsuleId, Principal, Provenance};
+use astrid_host_context::{Attribution, CapsuleId, Principal, Provenance, Transport};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use crate::access::{Access, Grant};
+use crate::access::Grant;
+use crate::core::Core;
 use crate::limits::ASK_EVERY;
 
 /// Where prompts go; replies come below `.response.`.
@@ -67,13 +68,7 @@ impl Prompts {
     }
 
     /// Takes a reply, if it is one to a prompt that is open, and tells what came of it.
-    pub(crate) fn reply(
-        &mut self,
-        bus: &Bus,
-        access: &dyn Access,
-        source: Option<&CapsuleId>,
-        reply: &Message,
-    ) {
+    pub(crate) fn reply(&mut self, core: &Core, bus: &Bus, source: Option<&CapsuleId>, reply: &Message) {
         let topic = reply.topic().as_str();
         let Some(id) = topic.strip_prefix(PROMPTS).and_then(|rest| rest.strip_prefix(".response.")) else {
             return;
@@ -85,10 +80,10 @@ impl Prompts {
         });
         let Some(((who, capsule), asked)) = open else { return };
         let Some(decision) = decision(reply, id) else { return };
-        let verified = reply.provenance().attribution == Attribution::Verified(who.clone());
         let owner = asked.request.as_ref().and_then(|(_, provenance)| provenance.request_owner);
+        let turn_of = owner.and_then(|owner| core.turns.capsule(owner));
         // Nobody grants for somebody else, from another connection, or to itself.
-        if !verified || source == Some(capsule) || reply.provenance().request_owner != owner {
+        if source == Some(capsule) || !may_grant(reply, who, owner, turn_of) {
             tracing::warn!(
                 target: "astrid.security",
                 request = id,
@@ -99,22 +94,45 @@ impl Prompts {
             return;
         }
         let Some((id, provenance)) = asked.request.take() else { return };
-        let granted = match decision.as_str() {
-            "approve" | "approve_session" => access.grant(who, capsule, Grant::Session),
-            "approve_always" => access.grant(who, capsule, Grant::Always),
-            _ => false,
+        let how_long = match decision.as_str() {
+            "approve" | "approve_session" => Some(Grant::Session),
+            "approve_always" => Some(Grant::Always),
+            _ => None,
         };
-        say(
-            bus,
-            &provenance,
-            &json!({
+        let (access, bus, who, capsule) = (core.access.clone(), bus.clone(), who.clone(), capsule.clone());
+        // Keeping a grant may wait for a disk; receipts and other prompts do not wait for that.
+        core.spawn(async move {
+            let granted = match how_long {
+                Some(how_long) => access.grant(&who, &capsule, how_long).await,
+                None => false,
+            };
+            let result = json!({
                 "type": "grant_result",
                 "request_id": id,
                 "principal": who.as_str(),
                 "capsule_id": capsule.as_str(),
                 "granted": granted,
-            }),
-        );
+            });
+            say(&bus, &provenance, &result);
+        });
+    }
+}
+
+/// Whether a reply speaks for `who` to a prompt of the turn `owner`; `turn_of` is the capsule whose uplink
+/// brought that turn in, if one did.
+fn may_grant(reply: &Message, who: &Principal, owner: Option<Uuid>, turn_of: Option<Uuid>) -> bool {
+    let provenance = reply.provenance();
+    match &provenance.attribution {
+        Attribution::Verified(by) if by == who => {
+            // The turn itself has no connection, and a proven identity outranks a claimed one.
+            let proven = provenance.device_key.is_some() && provenance.transport != Transport::System;
+            provenance.request_owner == owner || (turn_of.is_some() && proven)
+        }
+        // Under an operator's delegation alone does a claim carry authority.
+        Attribution::Claimed(by) if by == who => {
+            reply.authority() == Some(who) && turn_of.is_some_and(|capsule| capsule == reply.source())
+        }
+        _ => false,
     }
 }
 

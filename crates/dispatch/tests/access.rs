@@ -6,9 +6,9 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use astrid_dispatch::{Access, Grant, Views};
-use astrid_event_bus::{AccessPattern, Admission, Audience, Charset, Gate, Pattern};
-use astrid_host_context::{CapsuleId, Principal};
+use astrid_dispatch::{Access, BoxFuture, Grant, Views};
+use astrid_event_bus::{AccessPattern, Admission, Audience, Charset, Draft, Gate, Pattern, Payload, Topic};
+use astrid_host_context::{Attribution, CapsuleId, Principal, Provenance, Transport};
 use common::*;
 use parking_lot::Mutex;
 use serde_json::json;
@@ -22,9 +22,9 @@ impl Access for Lists {
         self.0.lock().contains(&(who.clone(), capsule.clone()))
     }
 
-    fn grant(&self, who: &Principal, capsule: &CapsuleId, _: Grant) -> bool {
+    fn grant<'a>(&'a self, who: &'a Principal, capsule: &'a CapsuleId, _: Grant) -> BoxFuture<'a, bool> {
         self.0.lock().insert((who.clone(), capsule.clone()));
-        true
+        Box::pin(std::future::ready(true))
     }
 }
 
@@ -88,6 +88,55 @@ async fn a_tool_call_without_a_grant_asks_for_it_once_a_minute_and_runs_after_it
     world.announce(Some("alice"), "tool.v1.execute.grep", "{}");
     world.dispatcher.idle().await;
     assert_eq!(seen.all(), ["run Some(\"alice\")"]);
+}
+
+/// What alice says, as the host would stamp it.
+fn said(topic: &str, body: &str, attribution: Attribution, owner: u128) -> Draft {
+    let provenance =
+        Provenance { request_owner: Some(Uuid::from_u128(owner)), ..Provenance::of(attribution) };
+    Draft::new(Topic::host(topic).unwrap(), Payload::parse(body.to_owned()).unwrap(), provenance)
+}
+
+// uplink case 27, for the prompts of this crate: who may answer one that a turn of an uplink caused
+#[tokio::test(start_paused = true)]
+async fn a_prompt_of_an_uplinks_turn_is_answered_by_a_proven_connection_or_that_uplink_under_delegation() {
+    let (turn, uplink, other) = (77, Uuid::from_u128(9), Uuid::from_u128(5));
+    let alice = || principal("alice");
+    let claimed = || Attribution::Claimed(alice());
+    for accepted in ["a proven connection", "the uplink, delegated"] {
+        let (world, _) = gated();
+        let mut prompts = world.observe("astrid.v1.approval");
+        world.dispatcher.uplink_turn(Uuid::from_u128(turn), uplink);
+        let call = said("tool.v1.execute.grep", "{}", claimed(), turn).delegated().source(uplink);
+        world.bus.announce(call);
+        let prompt = json(&drain(&mut prompts).await[0]);
+        assert_eq!(prompt["request_owner"], Uuid::from_u128(turn).to_string());
+        let id = prompt["request_id"].as_str().unwrap();
+        let to = format!("astrid.v1.approval.response.{id}");
+        let body =
+            json!({ "type": "approval_response", "request_id": id, "decision": "approve" }).to_string();
+        let connected = |who: &str, device_key: Option<&str>| {
+            let provenance = Provenance {
+                request_owner: Some(Uuid::from_u128(1)),
+                transport: Transport::LocalSocket,
+                device_key: device_key.map(Into::into),
+                ..Provenance::of(Attribution::Verified(principal(who)))
+            };
+            Draft::new(Topic::host(&to).unwrap(), Payload::parse(body.clone()).unwrap(), provenance)
+        };
+        // Without delegation; another capsule; somebody else's connection; one that proved nothing.
+        world.bus.announce(said(&to, &body, claimed(), turn).source(uplink));
+        world.bus.announce(said(&to, &body, claimed(), turn).delegated().source(other));
+        world.bus.announce(connected("bob", Some("key")));
+        world.bus.announce(connected("alice", None));
+        world.bus.announce(said(&to, &body, Attribution::Verified(alice()), 2).source(other));
+        assert!(drain(&mut prompts).await.is_empty(), "{accepted}");
+        world.bus.announce(match accepted {
+            "a proven connection" => connected("alice", Some("key")),
+            _ => said(&to, &body, claimed(), turn).delegated().source(uplink),
+        });
+        assert_eq!(json(&drain(&mut prompts).await[0])["granted"], true, "{accepted}");
+    }
 }
 
 // dispatch case 22

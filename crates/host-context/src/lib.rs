@@ -27,7 +27,7 @@
 //! let capsule = CapsuleId::parse("notes")?;
 //! let mut state = State {
 //!     call: CallSlot::new(CallContext::builder(capsule).principal(alice).build()),
-//!     services: HostServices::unrestricted(),
+//!     services: HostServices::ruled_by(|_| Ok(())),
 //!     table: ResourceTable::new(),
 //! };
 //! assert_eq!(state.host().call.principal().unwrap().as_str(), "alice");
@@ -77,7 +77,7 @@ pub use context::{HostContext, HostCx};
 pub use envelope::Entry;
 pub use identity::{CapsuleId, InvalidIdentity, Principal};
 pub use op::{Audit, Op};
-pub use policy::{Action, AllowAll, CapsuleSecurityGate, Denial, DenyAll, Request, Target};
+pub use policy::{Action, CapsuleSecurityGate, Denial, DenyAll, Request, Target};
 pub use progress::Progress;
 pub use quota::{Permit, Quota, QuotaExceeded, Resource, Subject};
 pub use refusal::{Failure, Refusal};

@@ -113,6 +113,13 @@ impl Denial {
 
 /// Decides what capsules may do.
 ///
+/// There is no gate here that allows everything, so that none gets into a host by accident: whoever
+/// wants one writes it, or tests with `astrid_host_testkit::AllowAll`.
+///
+/// ```compile_fail
+/// use astrid_host_context::AllowAll;
+/// ```
+///
 /// Called on the path of every gated host function, on a runtime worker: an implementation must not
 /// wait or do I/O. Decisions that need a human belong to `astrid:approval`.
 pub trait CapsuleSecurityGate: Send + Sync {
@@ -124,13 +131,15 @@ pub trait CapsuleSecurityGate: Send + Sync {
     fn check(&self, request: &Request<'_>) -> Result<(), Denial>;
 }
 
-/// Allows everything: for embedders whose linker already is the limit, and for tests.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct AllowAll;
+/// A function as a gate.
+pub(crate) struct Rule<F>(pub(crate) F);
 
-impl CapsuleSecurityGate for AllowAll {
-    fn check(&self, _: &Request<'_>) -> Result<(), Denial> {
-        Ok(())
+impl<F> CapsuleSecurityGate for Rule<F>
+where
+    F: Fn(&Request<'_>) -> Result<(), Denial> + Send + Sync,
+{
+    fn check(&self, request: &Request<'_>) -> Result<(), Denial> {
+        (self.0)(request)
     }
 }
 

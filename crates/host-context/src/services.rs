@@ -3,7 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::{AllowAll, AuditSink, Budgets, CapsuleSecurityGate, NoAudit, Quota};
+use crate::policy::Rule;
+use crate::{AuditSink, Budgets, CapsuleSecurityGate, Denial, NoAudit, Quota, Request};
 
 /// Policy, quota and audit, shared by all stores. A clone is one reference count.
 #[derive(Clone)]
@@ -26,11 +27,11 @@ impl HostServices {
         Self(Arc::new(Parts { policy, quota, audit }))
     }
 
-    /// Everything allowed, default budgets, nothing recorded. For embedders whose linker is the
-    /// limit: a guest can only call what was linked.
+    /// The embedder's own rule as the gate, default budgets, nothing recorded. For kernels whose linker
+    /// is most of the limit: a guest can only call what was linked.
     #[must_use]
-    pub fn unrestricted() -> Self {
-        Self::new(Arc::new(AllowAll), Arc::new(Budgets::new()), Arc::new(NoAudit))
+    pub fn ruled_by(rule: impl Fn(&Request<'_>) -> Result<(), Denial> + Send + Sync + 'static) -> Self {
+        Self::new(Arc::new(Rule(rule)), Arc::new(Budgets::new()), Arc::new(NoAudit))
     }
 
     /// The same quota and audit behind another gate, for kernels whose policy is per capsule.

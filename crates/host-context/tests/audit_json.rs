@@ -5,9 +5,17 @@ use std::path::Path;
 use std::sync::Arc;
 
 use astrid_host_context::{
-    AllowAll, Audit, Budgets, CallContext, CapsuleId, Denial, Entry, HostServices, JsonLines, Op, Principal,
-    Refusal, Target,
+    Audit, Budgets, CallContext, CapsuleId, CapsuleSecurityGate, Denial, Entry, HostServices, JsonLines, Op,
+    Principal, Refusal, Request, Target,
 };
+
+struct AllowAll;
+
+impl CapsuleSecurityGate for AllowAll {
+    fn check(&self, _: &Request<'_>) -> Result<(), Denial> {
+        Ok(())
+    }
+}
 
 static OP: Op = Op::new("test", "op", Audit::Record);
 

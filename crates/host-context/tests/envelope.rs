@@ -5,10 +5,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use astrid_host_context::{
-    Action, AllowAll, Audit, AuditEvent, AuditSink, Budgets, CallContext, CallSlot, Cancellation, CapsuleId,
-    DenyAll, Entry, HostServices, Op, Outcome, Principal, Refusal, Resource, Target,
+    Action, Audit, AuditEvent, AuditSink, Budgets, CallContext, CallSlot, Cancellation, CapsuleId,
+    CapsuleSecurityGate, Denial, DenyAll, Entry, HostServices, Op, Outcome, Principal, Refusal, Request,
+    Resource, Target,
 };
 use parking_lot::Mutex;
+
+struct AllowAll;
+
+impl CapsuleSecurityGate for AllowAll {
+    fn check(&self, _: &Request<'_>) -> Result<(), Denial> {
+        Ok(())
+    }
+}
 
 static RECORDED: Op = Op::new("test", "recorded", Audit::Record);
 static SILENT: Op = Op::new("test", "silent", Audit::Silent);

@@ -95,7 +95,7 @@ async fn main() {
         .build();
     let mut host = State {
         call: CallSlot::new(call),
-        services: HostServices::unrestricted(),
+        services: HostServices::ruled_by(|_| Ok(())),
         table: ResourceTable::new(),
         fs: FsCtx::builder().mounts(Arc::new(Directories::new().workspace(Arc::new(workspace)))).build(),
     };

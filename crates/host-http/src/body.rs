@@ -4,9 +4,9 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker};
 
-use astrid_host_context::{Cancellation, Outcome, Permit, Standing};
+use astrid_host_context::{Cancellation, Outcome, Permit, Principal, Standing};
 use bytes::Bytes;
 use hyper::HeaderMap;
 use parking_lot::Mutex;
@@ -20,6 +20,7 @@ use crate::error::Phase;
 use crate::integrity::Integrity;
 use crate::journal::Exchange;
 use crate::limits::BLOCK;
+use crate::open::{Cut, OpenExchanges, Seat};
 use crate::pool::Lease;
 use crate::rate::CapsuleSlot;
 use crate::wire::Wire;
@@ -80,6 +81,16 @@ pub(crate) type Tail = Box<dyn std::any::Any + Send>;
 pub(crate) struct Share {
     pub(crate) _permit: Permit,
     pub(crate) _slot: CapsuleSlot,
+    /// Whose it is.
+    pub(crate) who: Option<Principal>,
+    pub(crate) exchanges: Arc<OpenExchanges>,
+}
+
+impl Share {
+    /// Makes `exchange` end with its principal's right to have it.
+    pub(crate) fn seat(&self, exchange: &Arc<impl Cut + 'static>) -> Option<Seat> {
+        self.who.clone().map(|who| self.exchanges.enter(who, exchange))
+    }
 }
 
 /// The cursor that chunks, streams and pollables share.
@@ -92,6 +103,9 @@ struct Core {
     wire_bytes: u64,
     closed: bool,
     share: Option<Share>,
+    seat: Option<Seat>,
+    /// Who waits for the next bytes.
+    waiting: Option<Waker>,
 }
 
 struct Live {
@@ -149,8 +163,14 @@ impl Body {
             wire_bytes: 0,
             closed: false,
             share,
+            seat: None,
+            waiting: None,
         };
-        Arc::new(Self(Mutex::new(core)))
+        let body = Arc::new(Self(Mutex::new(core)));
+        let mut core = body.0.lock();
+        core.seat = core.share.as_ref().and_then(|share| share.seat(&body));
+        drop(core);
+        body
     }
 
     /// Ready once there is a byte, the end or a fault to tell. Consumes nothing.
@@ -212,6 +232,7 @@ impl Body {
         let mut core = self.0.lock();
         core.closed = true;
         core.share = None;
+        core.seat = None;
         if let Some(live) = core.live.take() {
             let bytes = live.source.wire().bytes();
             live.exchange.end(Outcome::Cancelled("closed"), bytes, false);
@@ -237,6 +258,23 @@ impl Body {
     }
 }
 
+impl Cut for Body {
+    /// The connection closes here and now; what was read ahead is not given out any more either.
+    fn cut(&self) {
+        let mut core = self.0.lock();
+        let over = core.closed || matches!(core.ahead, Ahead::End { .. } | Ahead::Fault(_) | Ahead::Dead);
+        if !over {
+            core.fail(Error::Closed);
+        }
+        core.seat = None;
+        let waiting = core.waiting.take();
+        drop(core);
+        if let Some(waker) = waiting {
+            waker.wake();
+        }
+    }
+}
+
 /// What [`Body::peek`] found.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Peeked {
@@ -259,7 +297,14 @@ impl Core {
             self.fail(Error::Timeout(Phase::Total));
             return Poll::Ready(());
         }
-        match ready!(live.source.poll_data(cx)).and_then(|data| live.count(data)) {
+        let Poll::Ready(found) = live.source.poll_data(cx) else {
+            match &mut self.waiting {
+                Some(waker) => waker.clone_from(cx.waker()),
+                None => self.waiting = Some(cx.waker().clone()),
+            }
+            return Poll::Pending;
+        };
+        match found.and_then(|data| live.count(data)) {
             Ok(Some(bytes)) => self.ahead = Ahead::Bytes(bytes),
             Ok(None) => self.end(),
             Err(error) => self.fail(error),

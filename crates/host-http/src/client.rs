@@ -5,8 +5,9 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use astrid_airlock::{Airlock, Host};
-use astrid_host_context::CapsuleId;
+use astrid_host_context::{CapsuleId, Principal};
 
+use crate::open::OpenExchanges;
 use crate::opted_in::{Cord, OptedIn};
 use crate::outcomes::Outcomes;
 use crate::pool::Pool;
@@ -25,6 +26,7 @@ pub struct HttpClient {
     rates: Rates,
     slots: CapsuleSlots,
     outcomes: Outcomes,
+    exchanges: Arc<OpenExchanges>,
 }
 
 impl HttpClient {
@@ -55,6 +57,22 @@ impl HttpClient {
 
     pub(crate) fn outcomes(&self) -> &Outcomes {
         &self.outcomes
+    }
+
+    /// Ends the streams and uploads of a principal that may not have them any more: the connections close
+    /// at once, read or not, and guests are told that they are closed. Gives how many there were.
+    pub fn close_streams_of(&self, who: &Principal) -> usize {
+        self.exchanges.cut(who)
+    }
+
+    /// Streams and uploads of named principals that are open.
+    #[must_use]
+    pub fn open_streams(&self) -> usize {
+        self.exchanges.len()
+    }
+
+    pub(crate) fn exchanges(&self) -> &Arc<OpenExchanges> {
+        &self.exchanges
     }
 
     pub(crate) fn tls(&self) -> &TlsConfigs {
@@ -122,6 +140,7 @@ impl HttpClientBuilder {
             rates: Rates::default(),
             slots: CapsuleSlots::default(),
             outcomes: Outcomes::default(),
+            exchanges: Arc::default(),
         }))
     }
 }

@@ -30,7 +30,7 @@
 //! let client = HttpClient::builder(Arc::new(Airlock::builder().build())).build()?;
 //! let mut state = State {
 //!     call: CallSlot::new(CallContext::builder(CapsuleId::parse("notes")?).build()),
-//!     services: HostServices::unrestricted(),
+//!     services: HostServices::ruled_by(|_| Ok(())),
 //!     table: ResourceTable::new(),
 //!     http: HttpCtx::builder(client).build(),
 //! };
@@ -76,6 +76,7 @@ mod heads;
 mod integrity;
 mod journal;
 mod op_table;
+mod open;
 mod ops;
 mod opted_in;
 mod outcomes;

@@ -35,7 +35,7 @@
 //!
 //! let mut state = State {
 //!     call: CallSlot::new(CallContext::builder(CapsuleId::parse("notes")?).build()),
-//!     services: HostServices::unrestricted(),
+//!     services: HostServices::ruled_by(|_| Ok(())),
 //!     table: ResourceTable::new(),
 //!     io: IoCtx::new(),
 //! };

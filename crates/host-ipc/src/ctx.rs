@@ -8,6 +8,7 @@ use astrid_event_bus::{Bus, Charset, Gate};
 use astrid_host_context::{CallContext, HostContext, HostCx};
 use wasmtime::component::HasData;
 
+use crate::deliveries::Deliveries;
 use crate::limits::PUBLISH_WAIT;
 use crate::resolver::{ContextResolver, SameCapsule};
 use crate::uplink::{ActFor, InFlight, UplinkEvidence};
@@ -48,6 +49,7 @@ pub struct IpcCtx {
     pub(crate) evidence: Arc<dyn UplinkEvidence>,
     pub(crate) act_for: ActFor,
     pub(crate) resolver: Arc<dyn ContextResolver>,
+    pub(crate) deliveries: Option<Arc<dyn Deliveries>>,
 }
 
 impl IpcCtx {
@@ -69,6 +71,7 @@ impl IpcCtx {
             evidence: Arc::new(InFlight::new()),
             act_for: ActFor::default(),
             resolver: Arc::new(SameCapsule),
+            deliveries: None,
         })
     }
 }
@@ -159,6 +162,13 @@ impl IpcCtxBuilder {
     #[must_use]
     pub fn resolver(mut self, resolver: Arc<dyn ContextResolver>) -> Self {
         self.0.resolver = resolver;
+        self
+    }
+
+    /// Who hears of what the guest receives; nobody if not set.
+    #[must_use]
+    pub fn deliveries(mut self, deliveries: Arc<dyn Deliveries>) -> Self {
+        self.0.deliveries = Some(deliveries);
         self
     }
 

@@ -32,7 +32,7 @@
 //! let own = CallContext::builder(capsule).principal(Principal::parse("alice").unwrap()).build();
 //! let mut state = State {
 //!     call: CallSlot::new(own.clone()),
-//!     services: HostServices::unrestricted(),
+//!     services: HostServices::ruled_by(|_| Ok(())),
 //!     table: ResourceTable::new(),
 //!     ipc: IpcCtx::builder(Bus::new(), own).build(),
 //! };
@@ -50,6 +50,7 @@
 
 mod access;
 mod ctx;
+mod deliveries;
 pub mod error;
 mod handler;
 pub mod limits;
@@ -63,6 +64,7 @@ pub mod v1_0;
 
 pub use access::AccessLists;
 pub use ctx::{Ipc, IpcCtx, IpcCtxBuilder, IpcCtxView, IpcView, RecvIdle, Residency};
+pub use deliveries::Deliveries;
 pub use error::Error;
 pub use handler::Handler;
 pub use op_table::{MAY_PUBLISH, MAY_PUBLISH_AS, MAY_SUBSCRIBE};

@@ -61,7 +61,7 @@ async fn main() {
         CallContext::builder(scope.capsule.clone()).principal(scope.principal.clone().unwrap()).build();
     let state = tokio::sync::Mutex::new(State {
         call: CallSlot::new(call),
-        services: HostServices::unrestricted(),
+        services: HostServices::ruled_by(|_| Ok(())),
         table: ResourceTable::new(),
         kv: KvCtx::builder().store(store.clone()).build(),
     });

@@ -31,7 +31,7 @@
 //! let call = CallContext::builder(CapsuleId::parse("notes")?).principal(Principal::parse("alice")?);
 //! let mut state = State {
 //!     call: CallSlot::new(call.build()),
-//!     services: HostServices::unrestricted(),
+//!     services: HostServices::ruled_by(|_| Ok(())),
 //!     table: ResourceTable::new(),
 //!     kv: KvCtx::builder().build(), // in memory; `.store(…)` takes any other backend
 //! };

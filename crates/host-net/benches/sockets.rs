@@ -6,10 +6,11 @@ use std::time::{Duration, Instant};
 
 use astrid_airlock::{Airlock, LocalEgress};
 use astrid_host_context::{
-    AllowAll, Budgets, CallContext, CallSlot, CapsuleId, HostContext, HostCx, HostServices, NoAudit,
+    Budgets, CallContext, CallSlot, CapsuleId, HostContext, HostCx, HostServices, NoAudit,
 };
 use astrid_host_io::{IoCtx, IoCtxView, limits::POLLABLES};
 use astrid_host_net::{NetCtx, NetCtxView, limits};
+use astrid_host_testkit::AllowAll;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream, UdpSocket};
 use wasmtime::component::ResourceTable;

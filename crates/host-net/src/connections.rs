@@ -1,6 +1,6 @@
 //! Every open stream of a kernel, so that it can be closed when the ground under it is gone.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
@@ -11,6 +11,7 @@ use parking_lot::Mutex;
 
 use crate::peer::PeerIdentity;
 use crate::stream::core::Core;
+use crate::udp::Open;
 
 /// What is known about an open stream.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,6 +36,7 @@ struct Shared {
     open: Mutex<HashMap<u64, (Weak<Core>, Facts)>>,
     /// Of all streams there were; bytes of those that ended alone.
     ended: Mutex<StreamFigures>,
+    udp: Arc<Open>,
 }
 
 /// What the streams of a kernel come to, since it started.
@@ -66,12 +68,19 @@ impl Connections {
         let picked: Vec<_> = {
             let open = self.0.open.lock();
             let picked = open.values().filter(|(_, facts)| unwanted(facts));
-            picked.filter_map(|(core, _)| core.upgrade()).collect()
+            let open = picked.filter_map(|(core, _)| core.upgrade());
+            open.filter(|core| core.alive().is_ok()).collect()
         };
         for core in &picked {
             core.revoke();
         }
         picked.len()
+    }
+
+    /// Takes the datagram sockets of a principal that may not have them any more away: their handles are
+    /// invalid from then on. Gives how many there were.
+    pub fn close_udp_of(&self, who: &Principal) -> usize {
+        self.0.udp.close(who)
     }
 
     /// Closes what the airlock would not admit any more. Gives how many there were.
@@ -98,6 +107,14 @@ impl Connections {
         }
     }
 
+    /// Who was proven to be at the other end of any of them.
+    #[must_use]
+    pub fn proven(&self) -> HashSet<Principal> {
+        let open = self.0.open.lock();
+        let alive = open.values().filter(|(core, _)| core.upgrade().is_some_and(|core| core.alive().is_ok()));
+        alive.filter_map(|(_, facts)| Some(facts.identity.as_ref()?.principal.clone())).collect()
+    }
+
     /// Open streams.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -120,6 +137,10 @@ impl Connections {
             figures.sent += core.write.lock().sent;
         }
         figures
+    }
+
+    pub(crate) fn udp(&self) -> &Arc<Open> {
+        &self.0.udp
     }
 
     pub(crate) fn register(&self, core: &Arc<Core>, facts: Facts) -> Registration {

@@ -35,7 +35,7 @@
 //! let airlock = Arc::new(Airlock::builder().rules(rules).build());
 //! let mut state = State {
 //!     call: CallSlot::new(CallContext::builder(capsule).build()),
-//!     services: HostServices::unrestricted(),
+//!     services: HostServices::ruled_by(|_| Ok(())),
 //!     table: ResourceTable::new(),
 //!     net: NetCtx::builder(airlock).build(),
 //! };

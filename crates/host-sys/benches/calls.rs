@@ -49,7 +49,7 @@ async fn main() {
         .build();
     let mut call =
         CallSlot::new(CallContext::builder(CapsuleId::parse("c").unwrap()).principal(alice).build());
-    let (services, mut table) = (HostServices::unrestricted(), ResourceTable::new());
+    let (services, mut table) = (HostServices::ruled_by(|_| Ok(())), ResourceTable::new());
     let host = HostCx { call: &mut call, services: &services, table: &mut table };
     let mut view = SysCtxView { ctx: &mut ctx, host };
     let other = Uuid::from_u128(7).to_string();

@@ -30,7 +30,7 @@
 //! let call = CallContext::builder(CapsuleId::parse("notes")?).principal(Principal::parse("alice")?);
 //! let mut state = State {
 //!     call: CallSlot::new(call.build()),
-//!     services: HostServices::unrestricted(),
+//!     services: HostServices::ruled_by(|_| Ok(())),
 //!     table: ResourceTable::new(),
 //!     sys: SysCtx::builder().config("greeting", "hello").build(),
 //! };

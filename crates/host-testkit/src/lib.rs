@@ -3,6 +3,7 @@
 //! - [`FakeHost`] is a [`HostContext`](astrid_host_context::HostContext) with every knob in reach:
 //!   principal, policy rules, budgets, cancel switch, deadline.
 //! - [`Recorder`] keeps what policy, quota and audit were asked and told, in order.
+//! - [`AllowAll`] is the gate that no host may have; it is here so that none can.
 //! - [`dummy_guest`] makes a component that imports every function of a frozen WIT package, so that a
 //!   link test cannot forget one.
 //! - `contract` holds the suites that any backend runs on itself.
@@ -22,6 +23,7 @@
 //! ```
 #![forbid(unsafe_code)]
 
+mod allow;
 mod dummy;
 mod fake;
 mod guests;
@@ -29,6 +31,7 @@ mod recorder;
 
 pub mod contract;
 
+pub use allow::AllowAll;
 pub use dummy::{DummyError, dummy_guest, imports_of};
 pub use fake::{FakeHost, FakeHostBuilder};
 pub use guests::{GuestMissing, guest};

@@ -36,7 +36,7 @@
 //! let (uplinks, mut inbound_rx) = Uplinks::new(); // one a load
 //! let sessions = Arc::new(OpenSessions::new(|_: &Principal| true));
 //! let uplink = UplinkCtx::builder(uplinks).links(Arc::new(links)).sessions(sessions).build();
-//! let (services, table) = (HostServices::unrestricted(), ResourceTable::new());
+//! let (services, table) = (HostServices::ruled_by(|_| Ok(())), ResourceTable::new());
 //! let mut state = State { call: CallSlot::new(CallContext::builder(bot).build()), services, table, uplink };
 //!
 //! let id = state.uplink().register("bot", "Chat", Profile::Chat)?.to_string();

@@ -84,6 +84,19 @@ impl ProfileCache {
         }
     }
 
+    /// The same with a look at the file however recent the last one: for decisions that are rare and
+    /// must not rest on what was so a second ago, such as whose key is whose.
+    ///
+    /// # Errors
+    /// [`Unusable`].
+    pub async fn resolve_anew(self: &Arc<Self>, who: &Principal) -> Result<Resolved, Unusable> {
+        let (cache, name) = (self.clone(), who.clone());
+        match tokio::task::spawn_blocking(move || cache.look_again(&name)).await {
+            Ok(answer) => answer,
+            Err(_) => Err(Unusable::Disabled(who.clone())),
+        }
+    }
+
     /// The same on the calling thread, which may wait for a disk.
     ///
     /// # Errors

@@ -7,7 +7,6 @@ use std::sync::Arc;
 
 use astrid_host_context::Scope;
 use parking_lot::RwLock;
-use rustix::fs::{AtFlags, Mode, OFlags, fsync, openat, renameat, unlinkat};
 
 use crate::file::{Privacy, Root, Stamp};
 
@@ -90,19 +89,7 @@ impl EnvFiles {
     pub fn replace(&self, scope: &Scope, values: &Values) -> io::Result<()> {
         let place = Place::of(scope).ok_or_else(|| io::Error::other("an overlay belongs to a principal"))?;
         let text = serde_json::to_string_pretty(values).map_err(io::Error::other)?;
-        let folder = self.root.make(&place.folders())?;
-        let fresh = format!(".{}.{}", place.file, std::process::id());
-        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let mut file = std::fs::File::from(openat(&folder, &fresh, flags, Mode::RUSR | Mode::WUSR)?);
-        let replaced = io::Write::write_all(&mut file, text.as_bytes())
-            .and_then(|()| file.sync_all())
-            .and_then(|()| Ok(renameat(&folder, &fresh, &folder, &place.file)?));
-        if let Err(error) = replaced {
-            // The first error says more than a second one would.
-            let _ = unlinkat(&folder, &fresh, AtFlags::empty());
-            return Err(error);
-        }
-        Ok(fsync(&folder)?)
+        self.root.replace(&place.folders(), &place.file, &text)
     }
 
     fn is_current(&self, scope: &Scope) -> bool {

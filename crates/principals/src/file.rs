@@ -7,7 +7,10 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
-use rustix::fs::{AtFlags, Mode, OFlags, ResolveFlags, fstat, mkdirat, open, openat, openat2, statat};
+use rustix::fs::{
+    AtFlags, Mode, OFlags, ResolveFlags, fstat, fsync, mkdirat, open, openat, openat2, renameat, statat,
+    unlinkat,
+};
 use rustix::io::Errno;
 
 /// Largest operator file: far more than a person writes, little enough to read at once.
@@ -134,6 +137,24 @@ impl Root {
             Ok(()) | Err(Errno::EXIST) => enter(at, name),
             Err(error) => Err(error.into()),
         })
+    }
+
+    /// Replaces the whole file, for its owner alone: after a crash it holds the old text or the new. Waits
+    /// for the disk.
+    pub(crate) fn replace(&self, folders: &[&str], name: &str, text: &str) -> io::Result<()> {
+        let folder = self.make(folders)?;
+        let fresh = format!(".{name}.{}", std::process::id());
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let mut file = File::from(openat(&folder, &fresh, flags, Mode::RUSR | Mode::WUSR)?);
+        let replaced = io::Write::write_all(&mut file, text.as_bytes())
+            .and_then(|()| file.sync_all())
+            .and_then(|()| Ok(renameat(&folder, &fresh, &folder, name)?));
+        if let Err(error) = replaced {
+            // The first error says more than a second one would.
+            let _ = unlinkat(&folder, &fresh, AtFlags::empty());
+            return Err(error);
+        }
+        Ok(fsync(&folder)?)
     }
 
     /// Opens a folder; `None` when it is not there.

@@ -33,7 +33,7 @@
 //! | concept | type | file |
 //! |---|---|---|
 //! | all of it, as a host holds it | [`Principals`], [`Usage`] | `principals.rs` |
-//! | profile | [`Profile`], [`Quotas`], [`Restriction`], [`Auth`] | `profile/` |
+//! | profile | [`Profile`], [`Quotas`], [`Restriction`], [`Auth`] | `profile/`; changed in place by `edit.rs` |
 //! | groups and capabilities | [`Groups`], [`CapabilityPattern`], [`Capabilities`] | `groups.rs`, `capability.rs` |
 //! | reading profiles | [`ProfileSource`], [`ProfileFiles`], [`Stamp`] | `source.rs`, `file.rs`, `section.rs` |
 //! | profiles in memory | [`ProfileCache`], [`Resolved`] | `cache.rs` |
@@ -49,6 +49,7 @@
 
 mod cache;
 mod capability;
+mod edit;
 mod env;
 mod file;
 mod fuel;

@@ -5,7 +5,7 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-use astrid_host_context::Principal;
+use astrid_host_context::{CapsuleId, Principal};
 use parking_lot::Mutex;
 
 use crate::cache::{ProfileCache, Resolved};
@@ -45,6 +45,7 @@ pub struct Principals {
     pub homes: Arc<Homes>,
     /// Who was disabled or removed.
     pub revocations: Arc<Revocations>,
+    files: Arc<ProfileFiles>,
     settled: Mutex<HashSet<Principal>>,
     largest_memory: u64,
 }
@@ -85,7 +86,8 @@ impl Principals {
         let homes = Homes::open(root)?;
         homes.empty_tmp()?;
         let registered = files.registered(MAX_PROFILES)?;
-        let profiles = Arc::new(ProfileCache::new(files, defaults));
+        let files = Arc::new(files);
+        let profiles = Arc::new(ProfileCache::new(files.clone(), defaults));
         let usable = registered.iter().filter_map(|who| profiles.lookup(who).ok());
         let memory = usable.map(|found| found.profile.quotas.max_memory_bytes);
         let largest_memory = memory.fold(defaults.max_memory_bytes, u64::max);
@@ -98,6 +100,7 @@ impl Principals {
             env: Arc::new(EnvFiles::open(root)?),
             homes: Arc::new(homes),
             revocations: Arc::default(),
+            files,
             settled: Mutex::default(),
             largest_memory,
         })
@@ -115,7 +118,18 @@ impl Principals {
     /// # Errors
     /// [`Unusable`]: the call is refused with this text.
     pub async fn resolve(&self, who: &Principal) -> Result<Resolved, Unusable> {
-        let found = self.profiles.resolve(who).await;
+        self.judged(who, self.profiles.resolve(who).await)
+    }
+
+    /// The same with a look at the file however recent the last one ([`ProfileCache::resolve_anew`]).
+    ///
+    /// # Errors
+    /// [`Unusable`].
+    pub async fn resolve_anew(&self, who: &Principal) -> Result<Resolved, Unusable> {
+        self.judged(who, self.profiles.resolve_anew(who).await)
+    }
+
+    fn judged(&self, who: &Principal, found: Result<Resolved, Unusable>) -> Result<Resolved, Unusable> {
         match &found {
             Ok(resolved) if self.revocations.stands(who, resolved.generation) => {
                 Err(Unusable::Disabled(who.clone()))
@@ -142,6 +156,20 @@ impl Principals {
             // What it finds it has acted on.
             let _ = self.resolve(&who).await;
         }
+    }
+
+    /// Writes into the profile of `who` that it may invoke `capsule`, or that it may not any more, and
+    /// leaves the rest of the file as it is; whether the profile says so now. Nobody without a profile is
+    /// given one. Counts from the next call on.
+    ///
+    /// # Errors
+    /// The profile cannot be read, is not valid or cannot be written; it is as it was then.
+    pub async fn set_access(&self, who: &Principal, capsule: &CapsuleId, may: bool) -> io::Result<bool> {
+        let (files, name, capsule) = (self.files.clone(), who.clone(), capsule.clone());
+        let written = tokio::task::spawn_blocking(move || files.set_access(&name, &capsule, may));
+        let written = written.await.map_err(io::Error::other)?;
+        self.profiles.invalidate(who);
+        written
     }
 
     /// To be called after every write to a profile or its groups: the next lookup reads anew, and who

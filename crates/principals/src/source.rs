@@ -3,8 +3,10 @@
 use std::io;
 use std::path::Path;
 
-use astrid_host_context::Principal;
+use astrid_host_context::{CapsuleId, Principal};
+use parking_lot::Mutex;
 
+use crate::edit;
 use crate::file::{Privacy, Root, Stamp};
 use crate::problem::Problem;
 
@@ -32,9 +34,31 @@ pub trait ProfileSource: Send + Sync {
     fn groups(&self) -> Found;
 }
 
+impl<S: ProfileSource> ProfileSource for std::sync::Arc<S> {
+    fn stamp(&self, who: &Principal) -> Stamp {
+        (**self).stamp(who)
+    }
+
+    fn profile(&self, who: &Principal) -> Found {
+        (**self).profile(who)
+    }
+
+    fn groups_stamp(&self) -> Stamp {
+        (**self).groups_stamp()
+    }
+
+    fn groups(&self) -> Found {
+        (**self).groups()
+    }
+}
+
 /// `etc/profiles/{principal}.toml` and `etc/groups.toml` below the host's root.
 #[derive(Debug)]
-pub struct ProfileFiles(Root);
+pub struct ProfileFiles {
+    root: Root,
+    /// Whoever changes a file reads and writes it before the next one begins.
+    changes: Mutex<()>,
+}
 
 impl ProfileFiles {
     /// Files below `root`, which must exist.
@@ -42,7 +66,7 @@ impl ProfileFiles {
     /// # Errors
     /// The directory cannot be opened.
     pub fn open(root: &Path) -> io::Result<Self> {
-        Root::open(root).map(Self)
+        Ok(Self { root: Root::open(root)?, changes: Mutex::default() })
     }
 
     /// Writes `text` as the profile of `who` unless there is one; whether it did. The folders are made
@@ -54,7 +78,7 @@ impl ProfileFiles {
         use rustix::fs::{Mode, OFlags, openat};
         use std::io::Write;
 
-        let folder = self.0.make(&["etc", "profiles"])?;
+        let folder = self.root.make(&["etc", "profiles"])?;
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         match openat(folder, format!("{who}.toml"), flags, Mode::RUSR | Mode::WUSR) {
             Ok(file) => std::fs::File::from(file).write_all(text.as_bytes()).map(|()| true),
@@ -63,25 +87,40 @@ impl ProfileFiles {
         }
     }
 
+    /// Adds `capsule` to those `who` may invoke, or takes it out, and leaves the rest of the file as it
+    /// is; whether there is a profile to say so. After a crash the file is the old one or the new.
+    ///
+    /// # Errors
+    /// The profile cannot be read or written, or is not valid.
+    pub fn set_access(&self, who: &Principal, capsule: &CapsuleId, may: bool) -> io::Result<bool> {
+        let _turn = self.changes.lock();
+        let text = self.profile(who).map_err(invalid)?;
+        let Some(text) = text else { return Ok(false) };
+        if let Some(changed) = edit::with_access(&text, capsule, may).map_err(invalid)? {
+            self.root.replace(&["etc", "profiles"], &format!("{who}.toml"), &changed)?;
+        }
+        Ok(true)
+    }
+
     /// Principals with a profile, in no order, `most` at most.
     ///
     /// # Errors
     /// The directory cannot be read.
     pub fn registered(&self, most: usize) -> io::Result<Vec<Principal>> {
-        let Some(folder) = self.0.folder(&["etc", "profiles"])? else { return Ok(Vec::new()) };
+        let Some(folder) = self.root.folder(&["etc", "profiles"])? else { return Ok(Vec::new()) };
         let names = crate::file::names(&folder)?;
         let principals = names.iter().filter_map(|name| Principal::parse(name.strip_suffix(".toml")?).ok());
         Ok(principals.take(most).collect())
     }
 
     fn read(&self, folders: &[&str], name: &str) -> Found {
-        self.0.read(folders, name, Privacy::OwnerWrites).map_err(Problem::file)
+        self.root.read(folders, name, Privacy::OwnerWrites).map_err(Problem::file)
     }
 }
 
 impl ProfileSource for ProfileFiles {
     fn stamp(&self, who: &Principal) -> Stamp {
-        self.0.stamp(&format!("etc/profiles/{who}.toml"))
+        self.root.stamp(&format!("etc/profiles/{who}.toml"))
     }
 
     fn profile(&self, who: &Principal) -> Found {
@@ -89,10 +128,14 @@ impl ProfileSource for ProfileFiles {
     }
 
     fn groups_stamp(&self) -> Stamp {
-        self.0.stamp("etc/groups.toml")
+        self.root.stamp("etc/groups.toml")
     }
 
     fn groups(&self) -> Found {
         self.read(&["etc"], "groups.toml")
     }
+}
+
+fn invalid(problem: Problem) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, problem.to_string())
 }

@@ -66,7 +66,6 @@ fn a_whole_profile_reads_as_written() {
         [auth]
         methods = ["keypair", "later"]
         public_keys = ["x"]
-        devices = [{ scope = "the daemon's" }]
         [network]
         egress = ["api.github.com"]
         [network.capsule_egress]
@@ -81,7 +80,7 @@ fn a_whole_profile_reads_as_written() {
     let profile = Profile::parse(text, Quotas::default()).unwrap().with_groups(&Groups::default(), &alice());
     assert!(profile.registered && profile.enabled && profile.is_unbounded());
     assert_eq!(profile.quotas, Quotas { max_memory_bytes: 16 << 20, ..Quotas::default() });
-    assert_eq!((profile.auth.methods.len(), &*profile.auth.public_keys), (2, &["x".to_owned()][..]));
+    assert_eq!((profile.auth.keypair, &*profile.auth.keys), (true, &["x".to_owned()][..]));
     assert!(problem("[auth]\npublic_keys = 1").contains("[auth.public_keys]"));
     let notes = CapsuleId::parse("notes").unwrap();
     assert_eq!(profile.egress_through(&notes), Restriction::Only(&["*.x.io".to_owned()]));

@@ -48,7 +48,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let call = CallContext::builder(CapsuleId::parse("guest")?).principal(Principal::parse("me")?);
     let state = State {
         call: CallSlot::new(call.build()),
-        services: HostServices::unrestricted(),
+        services: HostServices::ruled_by(|_| Ok(())),
         table: ResourceTable::new(),
         fs: FsCtx::builder().mounts(Arc::new(Directories::new().workspace(Arc::new(workspace)))).build(),
     };

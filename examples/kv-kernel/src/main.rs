@@ -44,7 +44,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let call = CallContext::builder(CapsuleId::parse("guest")?).principal(Principal::parse("me")?);
     let state = State {
         call: CallSlot::new(call.build()),
-        services: HostServices::unrestricted(),
+        services: HostServices::ruled_by(|_| Ok(())),
         table: ResourceTable::new(),
         kv: KvCtx::builder().build(),
     };

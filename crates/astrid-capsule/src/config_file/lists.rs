@@ -4,6 +4,7 @@ use std::path::Path;
 
 use astrid_airlock::LocalEgress;
 use astrid_host_context::CapsuleId;
+use astrid_host_uplink::Platform;
 use toml_edit::{Item, Value};
 
 use super::{Wrong, span_of};
@@ -51,6 +52,16 @@ pub(super) fn extra_ca(into: &mut Vec<Vec<u8>>, item: &Item, file: &Path) -> Res
     Ok(())
 }
 
+/// `security.blocked_platforms`.
+pub(super) fn platforms(into: &mut Vec<Platform>, item: &Item) -> Result<(), Wrong> {
+    for entry in strings(item, "platforms") {
+        let entry = entry?;
+        let wrong = |problem| Wrong { below: None, span: entry.span.clone(), problem };
+        into.push(Platform::parse(entry.text).map_err(|error| wrong(error.to_string()))?);
+    }
+    Ok(())
+}
+
 pub(super) struct Text<'a> {
     pub(super) text: &'a str,
     pub(super) span: Option<std::ops::Range<usize>>,
@@ -82,6 +93,15 @@ mod tests {
 
     fn parse(text: &str) -> Result<Config, String> {
         Config::from_toml(text, Path::new("etc/config.toml")).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn blocked_platforms_are_spelt_as_the_contract_has_them() {
+        let blocked =
+            parse("[security]\nblocked_platforms = [\" Telegram \", \"irc\"]\n").unwrap().blocked_platforms;
+        assert_eq!(blocked.iter().map(|one| one.as_str()).collect::<Vec<_>>(), ["telegram", "irc"]);
+        let wrong = parse("[security]\nblocked_platforms = [\n\"a b\"]\n").unwrap_err();
+        assert!(wrong.contains(":3:security.blocked_platforms: ") && wrong.contains("allowed"), "{wrong}");
     }
 
     #[test]

@@ -10,7 +10,8 @@ use crate::{CapsuleError, Runtime};
 impl Runtime {
     /// To be called after every write to a principal's profile or to the groups: the next call reads them
     /// anew. Who is disabled now loses the calls it runs on all capsules, which end with `principal '…'
-    /// is disabled`. A change that nobody told of is noticed by the principal's next call, at most a
+    /// is disabled`, and local clients that proved themselves with a key that is not registered any more
+    /// are disconnected. A change that nobody told of is noticed by the principal's next call, at most a
     /// second after the last look.
     ///
     /// # Errors
@@ -20,7 +21,36 @@ impl Runtime {
         name: &str,
     ) -> Result<Result<SharedProfile, Unusable>, CapsuleError> {
         let who = parse(name)?;
-        Ok(self.0.principals.changed(&who).await.map(|found| found.profile))
+        let found = self.0.principals.changed(&who).await;
+        self.0.keys.enforce(&self.0.net.connections, &who).await;
+        Ok(found.map(|found| found.profile))
+    }
+
+    /// Lets a registered principal invoke a capsule's tools and commands, for good: its profile says so
+    /// from now on. What a front end answers with `approve_always` does the same.
+    ///
+    /// # Errors
+    /// A name is not valid, there is no profile, or it cannot be read or written.
+    pub async fn grant_capsule(&self, name: &str, capsule: &str) -> Result<(), CapsuleError> {
+        let (who, capsule) = (parse(name)?, CapsuleId::parse(capsule).map_err(CapsuleError::host)?);
+        match self.0.principals.set_access(&who, &capsule, true).await {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(CapsuleError::host(format!(
+                "principal '{who}' has no profile; allowed: one with etc/profiles/{who}.toml"
+            ))),
+            Err(error) => Err(CapsuleError::host(format!("etc/profiles/{who}.toml: {error}"))),
+        }
+    }
+
+    /// Takes back what [`Runtime::grant_capsule`] or a front end's answer gave. What groups and grants
+    /// give stays.
+    ///
+    /// # Errors
+    /// A name is not valid, or the profile cannot be read or written.
+    pub async fn revoke_capsule(&self, name: &str, capsule: &str) -> Result<(), CapsuleError> {
+        let (who, capsule) = (parse(name)?, CapsuleId::parse(capsule).map_err(CapsuleError::host)?);
+        let revoked = self.0.by_profile.revoke(&who, &capsule).await;
+        revoked.map_err(|error| CapsuleError::host(format!("etc/profiles/{who}.toml: {error}")))
     }
 
     /// Ends what a principal runs, and refuses its calls until [`Runtime::readmit_principal`]. For one

@@ -1,9 +1,10 @@
 //! What profiles say to the dispatcher: who may invoke what, and how much at once.
 
 use std::collections::HashSet;
+use std::io;
 use std::sync::{Arc, Weak};
 
-use astrid_dispatch::{Access, Dispatcher, Grant, Limits};
+use astrid_dispatch::{Access, BoxFuture, Dispatcher, Grant, Limits};
 use astrid_host_context::{CapsuleId, Principal};
 use astrid_principals::{Principals, RevocationHook};
 use parking_lot::RwLock;
@@ -33,19 +34,38 @@ impl Access for ByProfile {
                 || self.granted.read().contains(&(principal.clone(), capsule.clone())))
     }
 
-    /// Kept until the host stops. A grant for good is the operator's to write into the profile.
-    fn grant(&self, principal: &Principal, capsule: &CapsuleId, how_long: Grant) -> bool {
-        if !self.principals.profiles.current(principal).is_ok_and(|found| found.profile.registered) {
-            return false;
-        }
-        if how_long == Grant::Always {
-            tracing::warn!(
-                target: "astrid.security",
-                "a grant for good is kept until the host stops; to keep it, add \"{capsule}\" to capsules in etc/profiles/{principal}.toml"
-            );
-        }
-        self.granted.write().insert((principal.clone(), capsule.clone()));
-        true
+    /// One for good is written into the profile, so that an operator sees it there and can take it back.
+    fn grant<'a>(
+        &'a self,
+        principal: &'a Principal,
+        capsule: &'a CapsuleId,
+        how_long: Grant,
+    ) -> BoxFuture<'a, bool> {
+        Box::pin(async move {
+            if !self.principals.profiles.current(principal).is_ok_and(|found| found.profile.registered) {
+                return false;
+            }
+            if how_long == Grant::Session {
+                self.granted.write().insert((principal.clone(), capsule.clone()));
+                return true;
+            }
+            let written = self.principals.set_access(principal, capsule, true).await;
+            written.unwrap_or_else(|error| {
+                tracing::error!(
+                    target: "astrid.security",
+                    "a grant for good was not kept: etc/profiles/{principal}.toml: {error}; to keep it, add \"{capsule}\" to its capsules"
+                );
+                false
+            })
+        })
+    }
+}
+
+impl ByProfile {
+    /// Takes a grant back, for good or for the session.
+    pub(crate) async fn revoke(&self, principal: &Principal, capsule: &CapsuleId) -> io::Result<()> {
+        self.granted.write().remove(&(principal.clone(), capsule.clone()));
+        self.principals.set_access(principal, capsule, false).await.map(drop)
     }
 }
 

@@ -4,12 +4,14 @@ use std::sync::Arc;
 
 use astrid_host_context::Principal;
 use astrid_host_fs::Directories;
+use astrid_host_http::HttpClient;
 use astrid_host_net::Connections;
 use astrid_principals::RevocationHook;
 
-/// Takes connections and open directories away from whoever is revoked.
+/// Takes sockets, HTTP exchanges and open directories away from whoever is revoked.
 pub(crate) struct Held {
     pub(crate) connections: Connections,
+    pub(crate) http: Arc<HttpClient>,
     pub(crate) directories: Arc<Directories>,
 }
 
@@ -19,6 +21,8 @@ impl RevocationHook for Held {
             let proven = facts.identity.as_ref().map(|peer| &peer.principal);
             facts.principal.as_ref() == Some(who) || proven == Some(who)
         });
+        self.connections.close_udp_of(who);
+        self.http.close_streams_of(who);
         self.directories.forget(who);
     }
 }

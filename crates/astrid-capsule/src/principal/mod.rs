@@ -4,7 +4,7 @@ mod api;
 mod contexts;
 mod dispatching;
 mod held;
-mod keyring;
+mod keys;
 mod overlay;
 mod restrictions;
 mod serve;
@@ -13,13 +13,14 @@ use std::sync::Weak;
 use std::time::Duration;
 
 use astrid_host_context::Principal;
+use astrid_host_net::Connections;
 use astrid_principals::{Principals, Quotas};
 
 use crate::{CapsuleError, Config, Home};
 pub(crate) use contexts::Contexts;
 pub(crate) use dispatching::{ByProfile, Queues};
 pub(crate) use held::Held;
-pub(crate) use keyring::{ProfileKeys, follow_keys};
+pub(crate) use keys::ProfileKeys;
 pub(crate) use overlay::FileOverlay;
 pub(crate) use restrictions::ProfileRestrictions;
 pub(crate) use serve::{Served, disabled};
@@ -41,15 +42,17 @@ pub(crate) fn open(
     Ok((principals, largest))
 }
 
-/// How often profiles of running calls are looked at.
+/// How often the profiles of whoever has something under way are looked at.
 const SWEEP: Duration = Duration::from_secs(1);
 
-/// Ends calls of principals that an operator disabled by editing a file, until the runtime is gone.
-pub(crate) async fn sweep(principals: Weak<Principals>) {
+/// Ends calls of principals that an operator disabled by editing a file, and connections proven with a key
+/// that was taken out, until the runtime is gone.
+pub(crate) async fn sweep(keys: Weak<ProfileKeys>, connections: Connections) {
     loop {
         tokio::time::sleep(SWEEP).await;
-        let Some(principals) = principals.upgrade() else { return };
-        principals.sweep().await;
+        let Some(keys) = keys.upgrade() else { return };
+        keys.0.sweep().await;
+        keys.enforce_all(&connections).await;
     }
 }
 

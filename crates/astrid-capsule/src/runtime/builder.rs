@@ -103,8 +103,9 @@ impl RuntimeBuilder {
         self
     }
 
-    /// Knows which principals the accounts of outside platforms are linked to. Default: nobody is linked,
-    /// so that nothing an uplink brings in has a destination.
+    /// Knows which principals the accounts of outside platforms are linked to: the identity store's part.
+    /// Default: [`astrid_host_uplink::MemoryLinks`] without any, since this runtime has no identity store of
+    /// its own yet, so that nothing an uplink brings in has a destination and nothing is remembered.
     #[must_use]
     pub fn links(mut self, links: Arc<dyn Links>) -> Self {
         self.links = Some(links);
@@ -148,12 +149,8 @@ impl RuntimeBuilder {
         let (inner, follower) = started.map_err(CapsuleError::host)??;
         let inner = Arc::new(inner);
         jobs::serve(&inner)?;
-        tokio::spawn(crate::principal::sweep(Arc::downgrade(&inner.principals)));
+        tokio::spawn(crate::principal::sweep(Arc::downgrade(&inner.keys), inner.net.connections.clone()));
         inner.net.follow_rules();
-        tokio::spawn(crate::principal::follow_keys(
-            Arc::downgrade(&inner.principals),
-            inner.net.connections.clone(),
-        ));
         if let Some(follower) = follower {
             inner.tasks.lock().push(tokio::spawn(follower.run()).abort_handle());
         }

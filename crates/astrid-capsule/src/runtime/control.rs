@@ -109,8 +109,8 @@ impl Runtime {
         result
     }
 
-    /// Tells handlers, stops cron and restarts, unloads every capsule, the last loaded first, and waits
-    /// until everything accepted is on disk.
+    /// Tells handlers, stops cron and restarts, unloads every capsule, the last loaded first and frontends
+    /// behind all others, and waits until everything accepted is on disk.
     pub async fn shutdown(&self) {
         events::lifecycle(&self.0.bus, "kernel_shutdown", &[]);
         if !self.settle(FAREWELL).await {
@@ -119,7 +119,9 @@ impl Runtime {
         self.0.tasks.lock().drain(..).for_each(|task| task.abort());
         self.0.health.stop();
         let in_order = async {
-            for capsule in self.capsules().into_iter().rev() {
+            let is_uplink = |capsule: &SharedCapsule| capsule.manifest().capabilities.uplink;
+            let (uplinks, others): (Vec<_>, Vec<_>) = self.capsules().into_iter().rev().partition(is_uplink);
+            for capsule in others.iter().chain(&uplinks) {
                 self.unload_at_shutdown(capsule.id()).await;
             }
         };
@@ -131,6 +133,7 @@ impl Runtime {
         self.0.cache.finish().await;
         self.0.logs.flush().await;
         self.0.store.close().await;
+        events::stopped(&self.0.services, &self.0.owner);
     }
 
     async fn unload_at_shutdown(&self, id: &str) {

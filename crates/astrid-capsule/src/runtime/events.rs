@@ -1,11 +1,15 @@
 //! What the runtime tells on the bus.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, SystemTime};
 
 use astrid_event_bus::{Bus, Draft, LifecycleEvent, Payload, Topic};
-use astrid_host_context::{Attribution, CapsuleId, Principal, Provenance};
+use astrid_host_context::{
+    Attribution, Audit, AuditEvent, CapsuleId, HostServices, Op, Outcome, Principal, Provenance,
+};
 use astrid_host_ipc::ReservedTopics;
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 use super::Inner;
 use super::snapshot::Seen;
@@ -28,6 +32,29 @@ pub(super) fn lifecycle(bus: &Bus, name: &str, fields: &[(&str, Value)]) {
         Ok(draft) => drop(bus.announce(draft)),
         Err(error) => tracing::error!(name, %error, "an event of the host could not be announced"),
     }
+}
+
+/// The runtime's own end.
+static STOPPED: Op = Op::new("runtime", "runtime_stopped", Audit::Record);
+
+/// Records that the runtime came to its orderly end: the last thing it says, when there is no bus to hear
+/// it any more.
+pub(super) fn stopped(services: &HostServices, owner: &Principal) {
+    let Ok(capsule) = CapsuleId::parse("system") else { return };
+    services.audit().record(AuditEvent {
+        op: &STOPPED,
+        capsule,
+        capsule_uuid: Uuid::nil(),
+        principal: Some(owner.clone()),
+        invocation: 0,
+        target: None,
+        outcome: Outcome::Allowed,
+        detail: None,
+        facts: Vec::new(),
+        bytes: 0,
+        at: SystemTime::now(),
+        elapsed: Duration::ZERO,
+    });
 }
 
 /// Announces for a principal, or for the host itself.

@@ -76,7 +76,8 @@ async fn start(
 ) -> Result<SharedCapsule, CapsuleError> {
     let entry = build(runtime, opened, reserved.owner(), begin).await?;
     let capsule = entry.capsule.clone();
-    let target = CapsuleTarget::new(&capsule, runtime).map_err(|error| error.in_capsule(capsule.id()))?;
+    let target = CapsuleTarget::new(&capsule, &entry.owner, runtime)
+        .map_err(|error| error.in_capsule(capsule.id()))?;
     runtime.dispatcher.add(capsule.source_uuid(), Arc::new(target));
     let gate = entry.gate.clone();
     reserved.fill(entry);
@@ -93,12 +94,13 @@ pub(super) async fn open(
 ) -> Result<Opened, CapsuleError> {
     let (dir, home, roots): (PathBuf, _, _) = (dir.to_owned(), runtime.home.clone(), runtime.roots.clone());
     let lax = runtime.config.allow_unverified;
+    let blocked = runtime.config.blocked_platforms.clone();
     let read = move || {
         let source = match known {
             Some(Known { manifest, approved }) => Source::with_manifest(&dir, manifest, approved, &home, lax),
             None => Source::open(&dir, &home, lax),
         }?;
-        let policy = gate::of(&source.manifest, &roots);
+        let policy = gate::of(&source.manifest, &roots, &blocked);
         let policy = policy.map_err(|error| error.in_capsule(&source.manifest.package.name))?;
         Ok(Opened { source, policy })
     };
@@ -198,9 +200,13 @@ async fn engine(
     let started = Instant::now();
     let tokens = Tokens::new(Cancellation::new(), runtime.principals.revocations.clone());
     let workers = workers(manifest, runtime.config.pool_size());
-    let (domains, Ends { ready, inbound }) = DomainKit::new(runtime, manifest, gate, &tokens, workers)?;
-    let publisher = (!runtime.inbound_to_embedder)
-        .then(|| Publisher { bus: runtime.bus.clone(), services: runtime.services.clone() });
+    let (domains, Ends { ready, inbound }) =
+        DomainKit::new(runtime, manifest, identity, gate, &tokens, workers)?;
+    let publisher = (!runtime.inbound_to_embedder).then(|| Publisher {
+        bus: runtime.bus.clone(),
+        services: runtime.services.clone(),
+        dispatcher: runtime.dispatcher.clone(),
+    });
     let idle = CallContext::builder(identity.id.clone())
         .capsule_uuid(identity.uuid)
         .principal(identity.owner.clone())

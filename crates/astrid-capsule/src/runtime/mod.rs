@@ -50,7 +50,7 @@ use crate::cache::CompileCache;
 use crate::capsule::SharedCapsule;
 use crate::engine::WasmHost;
 use crate::net::Network;
-use crate::principal::{Held, ProfileRestrictions, Queues};
+use crate::principal::{ByProfile, Held, ProfileKeys, ProfileRestrictions, Queues};
 use crate::wasm::{HostState, MemoryStats};
 use crate::{CapsuleError, Config, Exempt, Home};
 pub use builder::RuntimeBuilder;
@@ -85,6 +85,8 @@ pub(crate) struct Inner {
     pub(crate) _held: Arc<Held>,
     pub(crate) services: HostServices,
     pub(crate) principals: Arc<Principals>,
+    pub(crate) keys: Arc<ProfileKeys>,
+    pub(crate) by_profile: Arc<ByProfile>,
     /// Stage two of every capsule's gate.
     pub(crate) profiles: ProfileGate<ProfileRestrictions>,
     pub(crate) memory: Arc<MemoryStats>,
@@ -187,6 +189,12 @@ impl Runtime {
     #[must_use]
     pub fn connections(&self) -> &Connections {
         &self.0.net.connections
+    }
+
+    /// HTTP streams and uploads that principals have open, over all capsules.
+    #[must_use]
+    pub fn open_http_streams(&self) -> usize {
+        self.0.http.open_streams()
     }
 
     /// The principal that capsules belong to.

@@ -53,7 +53,7 @@ pub(super) async fn restart(
         Err(CapsuleError::new(Code::Timeout, problem))
     })?;
     let capsule = new.capsule.clone();
-    let target = CapsuleTarget::new(&capsule, runtime).map_err(|error| error.in_capsule(&id))?;
+    let target = CapsuleTarget::new(&capsule, &owner, runtime).map_err(|error| error.in_capsule(&id))?;
     runtime.dispatcher.add(capsule.source_uuid(), Arc::new(target));
     capsule.activate();
     if capsule.wait_ready(runtime.config.ready_timeout).await == Readiness::Crashed {

@@ -109,9 +109,14 @@ impl RuntimeBuilder {
         let airlock = network::airlock(&config);
         let directories = Arc::new(mounts::of(opened, overlays.as_deref(), &principals));
         let keys = Arc::new(ProfileKeys(principals.clone()));
-        let net = Network::start(&home, airlock.clone(), keys, config.uplink_control.clone())?;
+        let net = Network::start(&home, airlock.clone(), keys.clone(), config.uplink_control.clone())?;
         network::warn_of_workspace(&workspace);
-        let held = Arc::new(Held { connections: net.connections.clone(), directories: directories.clone() });
+        let http = network::http_client(&airlock, &config)?;
+        let held = Arc::new(Held {
+            connections: net.connections.clone(),
+            http: http.clone(),
+            directories: directories.clone(),
+        });
         principals.revocations.watch(&held);
         let actions =
             Actions { registry: registry.clone(), dispatcher: dispatcher.clone(), bus: bus.clone() };
@@ -136,8 +141,10 @@ impl RuntimeBuilder {
             registry,
             store,
             secrets: Arc::new(FileSecrets::new(home.state().join("secrets"))),
-            http: network::http_client(&airlock, &config)?,
+            http,
             consent: consent.unwrap_or_else(|| network::consent(&config, &bus, &net)),
+            keys,
+            by_profile,
             net,
             links,
             sessions,

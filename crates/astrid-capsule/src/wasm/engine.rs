@@ -98,6 +98,10 @@ impl WasmEngine {
         self.parts.template.domains.uplinks()
     }
 
+    pub(crate) fn note_outbound(&self, session: &str, text: &str) {
+        self.parts.template.domains.note_outbound(session, text);
+    }
+
     pub(crate) fn take_inbound_rx(&self) -> Option<InboundRx> {
         self.parts.inbound.take()
     }

@@ -8,13 +8,16 @@ mod coverage;
 mod cron;
 mod dispatch;
 mod fixtures;
+mod grants;
 mod health;
 mod invoke;
 mod kv_guest;
 mod load;
+mod local_clients;
 mod network;
 mod principals;
 mod profiles;
+mod revocation;
 mod run_loop;
 #[path = "../support/mod.rs"]
 mod support;

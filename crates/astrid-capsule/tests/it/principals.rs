@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::support::{Place, ask, call};
+use crate::support::{Place, ask, call, guest};
 use astrid_capsule::Capsule;
 use serde_json::json;
 
@@ -16,6 +16,68 @@ async fn each_principal_has_its_own_keys_and_no_call_falls_back_to_another() {
     assert_eq!(ask(&c, "bob", "get", json!({ "key": "k" })).await, json!({ "ok": null }));
     assert_eq!(ask(&c, "default", "get", json!({ "key": "k" })).await, json!({ "ok": null }));
     assert_eq!(ask(&c, "alice", "get", json!({ "key": "k" })).await, json!({ "ok": "A" }));
+}
+
+// principals case 2
+#[tokio::test]
+async fn a_home_is_the_callers_own_and_who_has_none_never_gets_the_owners() {
+    let place = Place::new();
+    place.profile("alice", "");
+    place.profile("bob", "");
+    let runtime = place.runtime().await;
+    let manifest = "[capabilities]\nfs_read = [\"home://\"]\nfs_write = [\"home://\"]\n[subscribe]\n\"probe.v1.read\" = { wit = \"opaque\", handler = \"read\" }\n";
+    let c = runtime.load(place.capsule("probe", &guest("probe"), manifest)).await.unwrap();
+    for who in ["alice", "bob", "default"] {
+        let home = place.home().join("home").join(who);
+        std::fs::create_dir_all(&home).unwrap();
+        std::fs::write(home.join("note"), who).unwrap();
+    }
+    let note = async |who: &str| ask(&c, who, "read", json!({ "path": "home://note" })).await;
+    for who in ["alice", "bob", "default"] {
+        assert_eq!(note(who).await, json!({ "ok": who }));
+    }
+    let ghost = note("ghost").await;
+    assert!(ghost["err"].is_string(), "{ghost}");
+    assert!(!place.home().join("home/ghost").exists());
+}
+
+// principals case 24: the file's part is sys's
+#[tokio::test]
+async fn what_a_guest_logs_is_one_escaped_line_in_its_principals_file_of_today() {
+    let place = Place::new();
+    place.profile("alice", "");
+    let runtime = place.runtime().await;
+    let c = runtime.load(place.probe("probe")).await.unwrap();
+    call(&c, "alice", "log", json!({ "text": "one\ntwo \u{1b}[31mred\u{1b}[0m" })).await;
+    runtime.shutdown().await;
+    let folder = place.home().join("home/alice/.local/log/probe");
+    let files: Vec<_> = std::fs::read_dir(&folder).unwrap().map(|file| file.unwrap().path()).collect();
+    let [today] = &*files else { panic!("{files:?}") };
+    let text = std::fs::read_to_string(today).unwrap();
+    let [line] = &*text.lines().collect::<Vec<_>>() else { panic!("{text:?}") };
+    assert!(line.contains("one") && line.contains("two") && line.contains("red"), "{line:?}");
+    assert!(!line.contains('\u{1b}') && line.contains("INFO"), "{line:?}");
+    assert!(!place.home().join("home/default/.local/log/probe").join(today.file_name().unwrap()).exists());
+}
+
+// principals case 25
+#[tokio::test]
+async fn a_key_that_spells_another_principals_namespace_is_a_key_like_any_other() {
+    let place = Place::new();
+    let runtime = place.runtime().await;
+    let c = runtime.load(place.probe("probe")).await.unwrap();
+    ask(&c, "bob", "set", json!({ "key": "k", "value": "B" })).await;
+    for key in ["../../bob:capsule:probe:k", "bob:capsule:probe", "../bob/k", "bob:k"] {
+        ask(&c, "alice", "set", json!({ "key": key, "value": "A" })).await;
+        assert_eq!(ask(&c, "alice", "get", json!({ "key": key })).await, json!({ "ok": "A" }), "{key}");
+        assert_eq!(ask(&c, "bob", "get", json!({ "key": key })).await, json!({ "ok": null }), "{key}");
+    }
+    // No key at all, so that nothing can be cut off behind it.
+    let nul = ask(&c, "alice", "set", json!({ "key": "../../bob:capsule:probe\0k", "value": "A" })).await;
+    assert!(nul["err"].is_string(), "{nul}");
+    assert_eq!(ask(&c, "bob", "get", json!({ "key": "k" })).await, json!({ "ok": "B" }));
+    let his = ask(&c, "bob", "list", json!({ "prefix": "" })).await;
+    assert_eq!(his, json!({ "ok": ["k"] }));
 }
 
 // kv case 33

@@ -349,23 +349,3 @@ async fn a_secret_is_the_principals_own_or_the_hosts_and_never_the_owners() {
     assert_eq!(secret("bob").await, json!({ "ok": "S" }));
     assert_eq!(secret("alice").await, json!({ "ok": "A" }));
 }
-
-// principals case 27, at a tenth of its principals: the sizes of caches have tests of their own
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn of_a_thousand_principals_none_finds_what_another_left_in_guest_memory() {
-    let place = Place::new();
-    let runtime = place.runtime_with(|config| config.instance_pool_size = Some(4)).await;
-    let c = runtime.load(place.probe("probe")).await.unwrap();
-    let tasks = (0..8).map(|lane| {
-        let c = c.clone();
-        tokio::spawn(async move {
-            for n in 0..125 {
-                let who = format!("p{}", lane * 125 + n);
-                assert_eq!(ask(&c, &who, "marker", json!({ "set": 1 + lane * 125 + n })).await, 0);
-            }
-        })
-    });
-    for task in tasks.collect::<Vec<_>>() {
-        task.await.unwrap();
-    }
-}

@@ -136,6 +136,45 @@ async fn a_spinning_loop_of_an_exempt_owner_goes_on_until_the_shutdown() {
     tokio::time::sleep(Duration::from_millis(1500)).await;
     assert_eq!(spinner.state(), State::Ready);
     tokio::time::timeout(Duration::from_secs(30), runtime.shutdown()).await.unwrap();
+    assert_eq!(spinner.state(), State::Unloaded);
+    // No process is left behind, and nothing that a start would find in its way.
+    for task in std::fs::read_dir("/proc/self/task").unwrap() {
+        let children = std::fs::read_to_string(task.unwrap().path().join("children")).unwrap_or_default();
+        assert_eq!(children, "");
+    }
+    let again = place.runtime().await;
+    again.shutdown().await;
+}
+
+// lifecycle §9
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_shutdown_unloads_frontends_last_and_is_the_last_thing_in_the_audit() {
+    let place = Place::new();
+    let runtime = place.runtime().await;
+    // The frontend is loaded between the others: its place does not follow from the order.
+    for (id, first) in [("a", ""), ("front", "capabilities = { uplink = true }\n"), ("b", "")] {
+        runtime.load(place.capsule(id, &guest("probe"), first)).await.unwrap();
+    }
+    let mut unloaded = runtime.observe("astrid.v1.lifecycle.capsule_unloaded").unwrap();
+    runtime.shutdown().await;
+    let mut order = Vec::new();
+    while let Some(event) = unloaded.try_recv().unwrap() {
+        let event: Value = serde_json::from_slice(event.payload().bytes()).unwrap();
+        order.push(event["capsule_id"].as_str().unwrap().to_owned());
+    }
+    assert_eq!(order, ["b", "a", "front"]);
+    drop(runtime);
+    let file = place.home().join("log/audit.jsonl");
+    let ended = async {
+        loop {
+            let text = std::fs::read_to_string(&file).unwrap_or_default();
+            if text.lines().last().is_some_and(|line| line.contains("runtime_stopped")) {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), ended).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -242,3 +242,143 @@ async fn a_run_loop_is_an_agent_loop_for_those_whose_prompts_reach_it() {
         assert_eq!(send(&bridge, &chat, "hello").await, json!({ "ok": everybody }));
     }
 }
+
+/// The bridge as a capsule that hears answers: by a handler, and by a subscription inside one.
+async fn hearing(place: &Place, runtime: &Runtime) -> Arc<dyn Capsule> {
+    let bindings: String = ["register", "send", "recv-then-caller"]
+        .map(|action| format!("\"probe.v1.{action}\" = {{ wit = \"opaque\", handler = \"{action}\" }}\n"))
+        .concat();
+    let manifest = format!(
+        "{UPLINK}[publish]\n\"probe.v1.*\" = \"opaque\"\n[subscribe]\n\"agent.v1.response\" = {{ wit = \"opaque\", handler = \"noop\" }}\n{bindings}"
+    );
+    runtime.load(place.capsule("bridge", &guest("probe"), &manifest)).await.unwrap()
+}
+
+// uplink case 28, with the answer as the host really delivers it
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_bridge_that_brings_back_what_it_was_just_given_is_not_heard() {
+    let place = Place::new();
+    place.profile("alice", "");
+    let runtime = place.builder(|_| {}).links(links("bridge")).build().await.unwrap();
+    let bridge = hearing(&place, &runtime).await;
+    agent(&place, &runtime).await;
+    let mut prompts = runtime.observe("user.v1.prompt").unwrap();
+    let profile = json!({ "name": "b", "platform": "chat", "profile": "bridge" });
+    let endpoint = ask(&bridge, "default", "register", profile).await;
+    assert_eq!(send(&bridge, &endpoint, "question").await, json!({ "ok": true }));
+    let prompt: Value = serde_json::from_str(prompts.recv().await.unwrap().payload().as_str()).unwrap();
+    let answer = |text: &str| {
+        json!({ "type": "agent_response", "text": text, "is_final": true, "session_id": prompt["session_id"] })
+            .to_string()
+    };
+    assert_eq!(send(&bridge, &endpoint, "to a handler").await, json!({ "ok": true }), "not sent out yet");
+    runtime.publish("agent.v1.response", answer("to a handler"), Some("alice")).await.unwrap();
+    assert!(runtime.settle(Duration::from_secs(30)).await);
+    assert_eq!(send(&bridge, &endpoint, "to a handler").await, json!({ "ok": false }));
+    assert_eq!(send(&bridge, &endpoint, "something else").await, json!({ "ok": true }));
+
+    let mut listening = runtime.observe("probe.v1.listening").unwrap();
+    let waiting = {
+        let bridge = bridge.clone();
+        let input = json!({ "topic": "agent.v1.response", "timeout": 30_000 });
+        tokio::spawn(async move { ask(&bridge, "alice", "recv-then-caller", input).await })
+    };
+    listening.recv().await.unwrap();
+    // Said by a user, not by an agent: no answer, though it has a text and a session.
+    let said = json!({ "type": "user_input", "text": "by a user", "session_id": prompt["session_id"] });
+    runtime.publish("agent.v1.response", said.to_string(), Some("bob")).await.unwrap();
+    runtime.publish("agent.v1.response", answer("to a subscription"), Some("alice")).await.unwrap();
+    assert!(waiting.await.unwrap()["got"].as_str().unwrap().contains("Ok(1)"));
+    assert_eq!(send(&bridge, &endpoint, "to a subscription").await, json!({ "ok": false }));
+    assert_eq!(send(&bridge, &endpoint, "by a user").await, json!({ "ok": true }));
+    runtime.shutdown().await;
+}
+
+/// Where the process that is killed finds what its parent made.
+const KILLED: &str = "ASTRID_TEST_KILLED_HOST";
+
+/// No test by itself: the other process of the next one.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_host_that_is_killed() {
+    let Some(dir) = std::env::var_os(KILLED).map(std::path::PathBuf::from) else { return };
+    let config = astrid_capsule::Config {
+        allocation: astrid_capsule::Allocation::OnDemand,
+        ..astrid_capsule::Config::default()
+    };
+    // Nobody takes what is accepted: it stays queued.
+    let builder = Runtime::builder().home(dir.join("home")).workspace(&dir).config(config);
+    let runtime = builder.links(links("bridge")).inbound_to_embedder(true).build().await.unwrap();
+    let bridge = runtime.load(dir.join("bridge")).await.unwrap();
+    runtime.load(dir.join("agent")).await.unwrap();
+    let chat = register(&bridge, "bot", "chat").await;
+    for number in 0..50 {
+        assert_eq!(send(&bridge, &chat, &format!("n{number}")).await, json!({ "ok": true }));
+    }
+    std::fs::write(dir.join("accepted"), "").unwrap();
+    std::future::pending().await
+}
+
+// uplink case 30
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn after_a_kill_with_fifty_messages_queued_the_audit_is_whole_and_nothing_comes_twice() {
+    let place = Place::new();
+    place.profile("alice", "");
+    place.capsule("bridge", &guest("probe"), &probe_manifest_with(UPLINK));
+    let agent = "[subscribe]\n\"user.v1.prompt\" = { wit = \"opaque\", handler = \"noop\" }\n";
+    place.capsule("agent", &guest("probe"), agent);
+    let mut host = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "uplinks::the_host_that_is_killed"])
+        .env(KILLED, place.path("."))
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    let file = place.home().join("log/audit.jsonl");
+    let sends = || -> Vec<Value> {
+        let text = std::fs::read_to_string(&file).unwrap_or_default();
+        // A line that is being written is not yet one.
+        let whole = text.rsplit_once('\n').map_or("", |(whole, _)| whole);
+        let records = whole.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        records.filter(|record| record.to_string().contains("uplink-send")).collect()
+    };
+    let accepted = async {
+        while !place.path("accepted").exists() || sends().len() < 50 {
+            assert!(host.try_wait().unwrap().is_none(), "it ended by itself");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(120), accepted).await.unwrap();
+    host.kill().unwrap();
+    host.wait().unwrap();
+    assert_eq!(sends().len(), 50, "each accepted one is recorded, once");
+
+    let runtime = place.builder(|_| {}).links(links("bridge")).build().await.unwrap();
+    let mut prompts = runtime.observe("user.v1.prompt").unwrap();
+    let bridge = runtime.load(place.path("bridge")).await.unwrap();
+    runtime.load(place.path("agent")).await.unwrap();
+    assert!(runtime.uplinks().is_empty());
+    let chat = register(&bridge, "bot", "chat").await;
+    assert_eq!(send(&bridge, &chat, "afterwards").await, json!({ "ok": true }));
+    let first = prompts.recv().await.unwrap();
+    assert!(first.payload().as_str().contains("afterwards"), "what was queued is gone, not late");
+    runtime.shutdown().await;
+    assert!(prompts.try_recv().unwrap().is_none());
+    let text = std::fs::read_to_string(&file).unwrap();
+    assert!(text.lines().all(|line| serde_json::from_str::<Value>(line).is_ok()), "no torn line");
+}
+
+// security-gate §7: the operator's denylist, for endpoints of the manifest and of guests alike
+#[tokio::test]
+async fn a_platform_the_operator_blocks_has_no_endpoints() {
+    let place = Place::new();
+    let change = |config: &mut astrid_capsule::Config| {
+        config.blocked_platforms = vec![Platform::parse("chat").unwrap()]
+    };
+    let runtime = place.builder(change).build().await.unwrap();
+    let tables = "[[uplink]]\nname = \"Tg\"\nplatform = \"Chat\"\nprofile = \"chat\"\n\
+                  [[uplink]]\nname = \"Ic\"\nplatform = \"irc\"\nprofile = \"chat\"\n";
+    let bridge = load(&place, &runtime, "bridge", tables).await;
+    let [only] = &*runtime.uplinks() else { unreachable!() };
+    assert_eq!(only.platform.as_str(), "irc");
+    let refused = register(&bridge, "Tg", " CHAT").await;
+    assert!(refused["err"].as_str().unwrap().contains("CapabilityDenied"), "{refused}");
+}

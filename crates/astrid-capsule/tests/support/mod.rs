@@ -104,6 +104,7 @@ pub(crate) const ACTIONS: &[&str] = &[
     "connect",
     "hold",
     "write",
+    "read",
     "subscribe-leak",
     "recv-then-caller",
     "caller",

@@ -113,7 +113,7 @@ async fn a_denied_path_is_never_looked_for() {
     assert_eq!(arm(host.fs().copy("a".into(), "b".into()).await), denied);
 }
 
-// fs case 12
+// fs case 12, security-gate case 10
 #[tokio::test]
 async fn a_link_that_leaves_what_is_granted_is_denied_for_every_function_that_follows_it() {
     let place = Place::new();

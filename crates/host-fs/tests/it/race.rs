@@ -89,7 +89,7 @@ fn direct(place: &Place) -> State {
     place.host(FakeHost::builder())
 }
 
-// fs case 13
+// fs case 13, security-gate case 11
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_flipping_directory_never_leads_outside() {
     flip(true, direct).await;

@@ -113,16 +113,18 @@ impl Desk {
     }
 
     fn share(&self, entry: &Entry) -> Result<Share, Error> {
+        let client = &self.ctx.client;
         let permit = entry.reserve(&STREAMS, 1)?;
-        let limit = self.ctx.client.settings().max_streams_per_capsule;
-        let slot = self.ctx.client.slots().take(entry.call().capsule(), limit);
+        let limit = client.settings().max_streams_per_capsule;
+        let slot = client.slots().take(entry.call().capsule(), limit);
         let slot = slot.ok_or(astrid_host_context::QuotaExceeded {
             resource: "http.streams-per-capsule",
             limit: limit as u64,
             requested: 1,
         });
         let slot = slot.map_err(|exceeded| Error::Refused(exceeded.into()))?;
-        Ok(Share { _permit: permit, _slot: slot })
+        let exchanges = client.exchanges().clone();
+        Ok(Share { _permit: permit, _slot: slot, who: entry.call().principal().cloned(), exchanges })
     }
 }
 

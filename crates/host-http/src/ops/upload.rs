@@ -19,6 +19,7 @@ use crate::ctx::HttpCtxView;
 use crate::integrity::Integrity;
 use crate::journal::Exchange;
 use crate::op_table::{BODY_SINK, FINISH, UPLOAD_START, WRITABLE};
+use crate::open::{Cut, Seat};
 use crate::payload::Payload;
 use crate::request::{Options, Request};
 use crate::send::Arrived;
@@ -33,6 +34,7 @@ pub struct HttpUpload {
     pending: Option<Pending>,
     /// Ends the sending with the principal whose call opened it, and with the handle.
     sending: JoinHandle<()>,
+    _seat: Option<Seat>,
 }
 
 /// What the response will need.
@@ -210,6 +212,13 @@ async fn begin(started: Started, owner: Cancellation) -> Result<HttpUpload, Erro
         }
         let _ = tell.send(arrived);
     });
+    let seat = share.as_ref().and_then(|share| share.seat(&upload));
     let pending = Pending { trip, exchange, arrival, plan, integrity, share, until, owner };
-    Ok(HttpUpload { upload, pending: Some(pending), sending })
+    Ok(HttpUpload { upload, pending: Some(pending), sending, _seat: seat })
+}
+
+impl Cut for Upload {
+    fn cut(&self) {
+        self.fail("the request's principal may not have it any more");
+    }
 }

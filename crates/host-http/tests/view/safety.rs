@@ -317,7 +317,7 @@ async fn a_secret_is_filled_in_on_the_wire_and_nowhere_else() {
     assert_eq!(server.requests().len(), 1);
 }
 
-// http case 47
+// http case 47, security-gate case 29
 #[tokio::test]
 async fn each_hop_leaves_a_pair_of_records_and_a_refusing_sink_lets_nothing_out() {
     let server = Server::start(|seen| match seen.path() {

@@ -101,6 +101,9 @@ impl IpcCtxView<'_> {
             dropped = envelope.dropped,
             "received",
         );
+        if let Some(deliveries) = &self.ctx.deliveries {
+            envelope.messages.iter().for_each(|message| deliveries.delivered(message));
+        }
         if let Some(first) = envelope.messages.first()
             && self.host.call.kind() == CallKind::RunLoop
         {

@@ -21,7 +21,9 @@ use crate::{Error, NetCtxView, UdpSocket};
 
 impl NetCtxView<'_> {
     pub(super) fn udp(&self, socket: &Resource<UdpSocket>) -> Result<Arc<Shared>, Error> {
-        Ok(self.host.table.get(socket)?.0.clone())
+        let shared = self.host.table.get(socket)?.0.clone();
+        shared.alive()?;
+        Ok(shared)
     }
 
     /// Binds a socket to a literal address or `localhost`.
@@ -45,7 +47,8 @@ impl NetCtxView<'_> {
                 entry.recordable()?;
                 let sockets = Sockets::bind(SocketAddr::new(ip, port))?;
                 entry.fact("local", || print(sockets.bound));
-                Ok(self.host.table.push(UdpSocket::new(sockets, share))?)
+                let who = entry.call().principal();
+                Ok(self.host.table.push(UdpSocket::new(sockets, share, who, self.ctx.connections.udp()))?)
             })
             .await
     }
@@ -93,11 +96,11 @@ impl NetCtxView<'_> {
                     }
                     sockets.read_timeout
                 };
-                let receiving = poll_fn(|cx| shared.sockets.lock().poll_receive(cx, max));
+                let receiving = poll_fn(|cx| shared.poll(cx, |sockets, cx| sockets.poll_receive(cx, max)));
                 let received = match limit {
-                    None => receiving.await?,
+                    None => receiving.await??,
                     Some(limit) => match timeout(limit, receiving).await {
-                        Ok(received) => received?,
+                        Ok(received) => received??,
                         Err(_) => return Ok(None),
                     },
                 };
@@ -160,7 +163,10 @@ struct Readable(Weak<Shared>);
 impl Readiness for Readable {
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<ReadyState> {
         match self.0.upgrade() {
-            Some(shared) => shared.sockets.lock().poll_readable(cx).map(|()| ReadyState::Ready),
+            Some(shared) => {
+                let readable = shared.poll(cx, Sockets::poll_readable);
+                readable.map(|found| if found.is_ok() { ReadyState::Ready } else { ReadyState::Gone })
+            }
             None => Poll::Ready(ReadyState::Gone),
         }
     }

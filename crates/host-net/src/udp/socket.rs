@@ -37,7 +37,8 @@ pub(crate) struct Peer {
 
 #[derive(Debug)]
 pub(crate) struct Sockets {
-    main: Tokio,
+    /// `None` once the socket was taken away.
+    main: Option<Tokio>,
     outward: Option<Tokio>,
     pub(crate) bound: SocketAddr,
     pub(crate) peer: Option<Peer>,
@@ -55,7 +56,7 @@ impl Sockets {
         let main = open(address)?;
         Ok(Self {
             bound: main.local_addr()?,
-            main,
+            main: Some(main),
             outward: None,
             peer: None,
             heard: Peers::default(),
@@ -88,11 +89,17 @@ impl Sockets {
         Ok(Way::Outward)
     }
 
-    fn socket(&self, way: Way) -> &Tokio {
-        match (way, &self.outward) {
-            (Way::Outward, Some(outward)) => outward,
-            _ => &self.main,
-        }
+    fn socket(&self, way: Way) -> io::Result<&Tokio> {
+        let socket = match (way, &self.outward) {
+            (Way::Outward, Some(outward)) => Some(outward),
+            _ => self.main.as_ref(),
+        };
+        socket.ok_or_else(|| io::ErrorKind::NotConnected.into())
+    }
+
+    /// Closes both; what they had received is gone.
+    pub(super) fn close(&mut self) {
+        (self.main, self.outward, self.ahead) = (None, None, None);
     }
 
     /// Sends one datagram whole; to the connected peer if there is one.
@@ -104,7 +111,7 @@ impl Sockets {
         way: Way,
     ) -> Poll<io::Result<usize>> {
         loop {
-            let socket = self.socket(way);
+            let socket = self.socket(way)?;
             let sent = match &self.peer {
                 Some(peer) if peer.way == way => socket.try_send(data),
                 _ => socket.try_send_to(data, to),
@@ -151,7 +158,7 @@ impl Sockets {
     }
 
     fn poll_one(&self, cx: &mut Context<'_>, way: Way, max: usize) -> Poll<io::Result<Datagram>> {
-        let socket = self.socket(way);
+        let socket = self.socket(way)?;
         // The kernel wants room for a byte even to throw a datagram away.
         let mut data = Vec::with_capacity(max.max(1));
         loop {
@@ -191,7 +198,7 @@ impl Sockets {
     /// Makes `address` the only peer. What others sent is discarded. A failure leaves the old state.
     pub(crate) fn connect(&mut self, host: Host, address: SocketAddr) -> io::Result<()> {
         let way = self.way_to(address)?;
-        SockRef::from(self.socket(way)).connect(&address.into())?;
+        SockRef::from(self.socket(way)?).connect(&address.into())?;
         if let Some(old) = self.peer.take().filter(|old| old.way != way) {
             self.release(old.way)?;
         }
@@ -212,7 +219,7 @@ impl Sockets {
     }
 
     fn release(&self, way: Way) -> io::Result<()> {
-        let socket = self.socket(way);
+        let socket = self.socket(way)?;
         let before = socket.local_addr()?;
         rustix::net::connect_unspec(socket)?;
         // Linux gives a port back that it had chosen itself, and the guest has told it to others.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::common::*;
 use astrid_host_context::{Failure, Outcome};
-use astrid_host_net::{Error, MAY_BIND_UDP, MAY_SEND_UDP, NetCtx, UdpSocket};
+use astrid_host_net::{Connections, Error, MAY_BIND_UDP, MAY_SEND_UDP, NetCtx, UdpSocket};
 use astrid_host_testkit::FakeHost;
 use wasmtime::component::Resource;
 
@@ -201,4 +201,31 @@ async fn readiness_is_there_while_a_datagram_is_and_no_longer() {
     assert!(!store.io().ready(&ready).unwrap());
     store.net().drop_handle(socket).unwrap();
     assert!(store.io().ready(&ready).unwrap());
+}
+
+// principals §6: what a disabled principal holds ends, whoever uses it at that moment
+#[tokio::test]
+async fn a_revoked_principals_sockets_are_gone_their_ports_are_free_and_their_waits_end() {
+    let connections = Connections::new();
+    let mut stores = ["alice", "bob"].map(|who| {
+        store_with(FakeHost::builder().principal(who), |net| net.connections(connections.clone()))
+    });
+    let [alice, bob] = &mut stores;
+    let (hers, address) = bound(alice, "127.0.0.1").await;
+    let (his, other) = bound(bob, "127.0.0.1").await;
+    let waiting = async {
+        let error = alice.net().recv_from(&hers, 10).await.unwrap_err();
+        assert!(matches!(error, Error::InvalidHandle), "{error:?}");
+    };
+    let revoking = async {
+        tokio::task::yield_now().await;
+        assert_eq!(connections.close_udp_of(&"alice".parse().unwrap()), 1);
+    };
+    tokio::join!(waiting, revoking);
+    assert!(matches!(alice.net().send_to(&hers, b"x", "127.0.0.1", 9).await, Err(Error::InvalidHandle)));
+    let again = Plain::bind(address).unwrap();
+    again.send_to(b"to bob", other).unwrap();
+    let (data, _) = bob.net().recv_from(&his, 10).await.unwrap().unwrap();
+    assert_eq!(data, b"to bob");
+    assert_eq!(connections.close_udp_of(&"alice".parse().unwrap()), 0);
 }

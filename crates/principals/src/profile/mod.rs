@@ -1,5 +1,6 @@
 //! A principal's profile: what it may use, how much, and whether at all.
 
+mod auth;
 mod parse;
 mod quotas;
 
@@ -11,6 +12,7 @@ use astrid_host_context::{CapsuleId, Principal};
 use crate::capability::{Capabilities, CapabilityPattern};
 use crate::groups::Groups;
 use crate::problem::Problem;
+pub use auth::Auth;
 pub use quotas::Quotas;
 
 /// The group whose members get nothing that is not listed.
@@ -33,27 +35,18 @@ pub struct Profile {
     pub revokes: Vec<CapabilityPattern>,
     /// Capsules whose handlers it may call itself.
     pub capsules: Vec<CapsuleId>,
+    /// How it proves itself.
+    pub auth: Auth,
     /// Hosts it may reach, as `[capabilities].net` spells them; `None` when not set.
     pub egress: Option<Vec<String>>,
     /// The same for single capsules, in place of [`Profile::egress`].
     pub capsule_egress: BTreeMap<CapsuleId, Vec<String>>,
     /// Commands it may run, as `[capabilities].host_process` spells them; `None` when not set.
     pub commands: Option<Vec<String>>,
-    /// How it may prove itself.
-    pub auth: Auth,
     /// How much it may use.
     pub quotas: Quotas,
     /// What groups, grants and revokes come to.
     pub capabilities: Capabilities,
-}
-
-/// `[auth]`: how the connections of a principal prove whose they are.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Auth {
-    /// `methods`, of which this host knows `keypair`.
-    pub methods: Vec<String>,
-    /// `public_keys`, each `ed25519:` and 64 hex digits; what is no key proves nothing.
-    pub public_keys: Vec<String>,
 }
 
 /// What a profile adds to the manifest's rule (security-gate chapter §8).
@@ -76,10 +69,10 @@ impl Profile {
             grants: Vec::new(),
             revokes: Vec::new(),
             capsules: Vec::new(),
+            auth: Auth::default(),
             egress: None,
             capsule_egress: BTreeMap::new(),
             commands: None,
-            auth: Auth::default(),
             quotas,
             capabilities: Capabilities::default(),
         }

@@ -21,8 +21,8 @@ pub(super) fn profile(text: &str, defaults: Quotas) -> Result<Profile, Problem> 
     let grants = file.list("grants", pattern)?.unwrap_or_default();
     let revokes = file.list("revokes", pattern)?.unwrap_or_default();
     let capsules = file.list("capsules", capsule)?.unwrap_or_default();
-    let auth = auth(file.section("auth")?)?;
-    // It belongs to the daemon, which checks it where it uses it.
+    let auth = Auth::read(file.section("auth")?)?;
+    // The decisions' own package checks them where it uses them.
     file.section("approvals")?;
     let mut network = file.section("network")?;
     let egress = network.list("egress", rule)?;
@@ -40,21 +40,13 @@ pub(super) fn profile(text: &str, defaults: Quotas) -> Result<Profile, Problem> 
         grants,
         revokes,
         capsules,
+        auth,
         egress,
         capsule_egress,
         commands,
-        auth,
         quotas,
         capabilities: Capabilities::default(),
     })
-}
-
-/// Of `[auth]` only what a handshake asks for is read; the rest of it is the daemon's.
-fn auth(mut section: Section) -> Result<Auth, Problem> {
-    let text = |text: &str| Ok(text.to_owned());
-    let methods = section.list("methods", text)?.unwrap_or_default();
-    let public_keys = section.list("public_keys", text)?.unwrap_or_default();
-    Ok(Auth { methods, public_keys })
 }
 
 fn per_capsule(section: Section) -> Result<BTreeMap<CapsuleId, Vec<String>>, Problem> {

@@ -2,7 +2,10 @@
 
 mod sockets;
 
+use astrid_sys::astrid::http1_1_0::host as http;
 use astrid_sys::astrid::ipc::host as ipc;
+use astrid_sys::astrid::net::host as net;
+use astrid_sys::astrid::request_context::host as request_context;
 use astrid_sys::astrid::sys::host as sys;
 use astrid_sys::{CapsuleResult, Guest};
 
@@ -23,6 +26,9 @@ impl Guest for Looper {
                     std::hint::black_box(&mode);
                 }
             }
+            "accept" => accept(),
+            "stream" => stream(),
+            "build" => build(),
             "busy-recv" => serve(&mode, 0),
             "tick" => serve(&mode, 100),
             "never-ready" => {
@@ -62,6 +68,84 @@ fn serve(mode: &str, timeout_ms: u64) {
             }
             let who = who();
             let answer = serde_json::json!({ "asked": message.payload, "caller": who });
+            let _ = ipc::publish("looper.v1.answer", &answer.to_string());
+        }
+    }
+}
+
+/// Says of each local client who it is proven to be, and passes its first frame on in its name.
+fn accept() {
+    let Ok(listener) = net::bind_unix() else { return };
+    sys::signal_ready();
+    let mut clients = Vec::new();
+    while let Ok(client) = listener.accept() {
+        let proven = request_context::connection_principal(&client).ok().flatten();
+        let readable = client.subscribe_readable();
+        let frame = loop {
+            let _ = readable.block();
+            match client.read() {
+                Ok(net::NetReadStatus::Data(frame)) => break frame,
+                Ok(net::NetReadStatus::Pending) => {}
+                Ok(net::NetReadStatus::Closed) | Err(_) => break Vec::new(),
+            }
+        };
+        let said = serde_json::json!({ "proven": proven, "frame": String::from_utf8_lossy(&frame) });
+        let _ = ipc::publish_as("looper.v1.answer", &said.to_string(), proven.as_deref().unwrap_or("anonymous"));
+        drop(readable);
+        clients.push(client);
+    }
+}
+
+/// Opens a response for each message that names a `url` and keeps it, and reads on from the one that a
+/// message numbers with `read`.
+fn stream() {
+    let Ok(asked) = ipc::subscribe("looper.v1.ask") else { return };
+    sys::signal_ready();
+    let mut kept: Vec<http::HttpStream> = Vec::new();
+    while let Ok(envelope) = asked.recv(60_000) {
+        for message in envelope.messages {
+            let input: serde_json::Value = serde_json::from_str(&message.payload).unwrap_or_default();
+            if let Some(url) = input["url"].as_str() {
+                let request = http::HttpRequestData {
+                    url: url.to_owned(),
+                    method: http::HttpMethod::Get,
+                    headers: Vec::new(),
+                    body: None,
+                };
+                match http::http_stream_start(&request) {
+                    Ok(stream) => kept.push(stream),
+                    Err(error) => {
+                        let said = serde_json::json!({ "err": format!("{error:?}") });
+                        let _ = ipc::publish("looper.v1.answer", &said.to_string());
+                        continue;
+                    }
+                }
+            }
+            let at = input["read"].as_u64().map_or(kept.len().saturating_sub(1), |at| at as usize);
+            let said = match kept.get(at).map(|stream| stream.read_chunk()) {
+                Some(Ok(chunk)) => serde_json::json!({ "stream": at, "bytes": chunk.len() }),
+                Some(Err(error)) => serde_json::json!({ "stream": at, "err": format!("{error:?}") }),
+                None => serde_json::json!({ "err": "no such stream" }),
+            };
+            let _ = ipc::publish("looper.v1.answer", &said.to_string());
+        }
+    }
+}
+
+/// Asks others before it answers, as whoever builds a prompt does: the answer tells what they said.
+fn build() {
+    let Ok(asked) = ipc::subscribe("looper.v1.ask") else { return };
+    sys::signal_ready();
+    while let Ok(envelope) = asked.recv(60_000) {
+        for message in envelope.messages {
+            let input: serde_json::Value = serde_json::from_str(&message.payload).unwrap_or_default();
+            let topic = format!("looper.v1.reply.{}", input["n"].as_str().unwrap_or_default());
+            let Ok(replies) = ipc::subscribe(&topic) else { continue };
+            let hook = serde_json::json!({ "topic": topic, "payload": { "of": input["who"] } });
+            let _ = ipc::publish("looper.v1.hook", &hook.to_string());
+            let reply = replies.recv(5_000).ok().and_then(|e| e.messages.into_iter().next());
+            let reply: Option<serde_json::Value> = reply.and_then(|m| serde_json::from_str(&m.payload).ok());
+            let answer = serde_json::json!({ "n": input["n"], "who": input["who"], "reply": reply, "caller": who() });
             let _ = ipc::publish("looper.v1.answer", &answer.to_string());
         }
     }

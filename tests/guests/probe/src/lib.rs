@@ -93,6 +93,7 @@ impl Guest for Probe {
                 done(held.map(|_| true))
             }
             "write" => done(fs::write_file(text(&input, "path"), &vec![b'x'; number(&input, "bytes") as usize])),
+            "read" => done(fs::read_file(text(&input, "path")).map(|v| String::from_utf8_lossy(&v).into_owned())),
             "config" => done(sys::get_config(text(&input, "key"))),
             "capabilities" => answer("final", Some(json!(sys::enumerate_capabilities()).to_string())),
             "log" => {
