@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use astrid_airlock::{Airlock, Scripted};
 use astrid_host_context::{
-    AllowAll, Budgets, CallContext, CallSlot, CapsuleId, HostContext, HostCx, HostServices, JsonLines,
+    Budgets, CallContext, CallSlot, CapsuleId, HostContext, HostCx, HostServices, JsonLines,
 };
 use astrid_host_http::{Error, HttpClient, HttpCtx, HttpCtxView, HttpSettings, HttpView, Timeouts};
+use astrid_host_testkit::AllowAll;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use wasmtime::component::ResourceTable;
 
