@@ -11,7 +11,7 @@ use astrid_host_uplink::{Endpoint, InboundRx};
 use bytes::Bytes;
 use uuid::Uuid;
 
-use crate::{CapsuleError, Timings, ToolDescriptor};
+use crate::{CapsuleError, Exclusive, Timings, ToolDescriptor};
 
 /// A future that object-safe traits return.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -87,7 +87,7 @@ pub trait Capsule: Send + Sync {
     /// Its manifest, normalised.
     fn manifest(&self) -> &CapsuleManifest;
 
-    /// Its session id: derived from id and component, the `source-id` of what it publishes.
+    /// Its session id, the `source-id` of what it publishes: random and fresh for each load (ipc chapter §3.1).
     fn source_uuid(&self) -> Uuid;
 
     /// Where it is in its life.
@@ -145,6 +145,13 @@ pub trait Capsule: Send + Sync {
 
     /// Waits until the run loop signalled, ended, or `timeout` passed.
     fn wait_ready(&self, timeout: Duration) -> BoxFuture<'_, Readiness>;
+
+    /// Waits up to `patience` for the handlers that run and lets none begin until the guard is dropped; calls
+    /// wait meanwhile, until their own deadlines. A run loop goes on.
+    ///
+    /// # Errors
+    /// [`crate::Code::Timeout`]: a handler still runs.
+    fn exclusive(&self, patience: Duration) -> BoxFuture<'_, Result<Exclusive, CapsuleError>>;
 
     /// Ends the calls one principal has running; its next call begins under a fresh token.
     fn cancel_principal(&self, principal: &Principal);

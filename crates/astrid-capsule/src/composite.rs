@@ -8,12 +8,14 @@ use astrid_host_context::Principal;
 use astrid_host_uplink::{Endpoint, InboundRx};
 use bytes::Bytes;
 use parking_lot::Mutex;
+use tokio::time::Instant;
 use uuid::Uuid;
 
 use crate::capsule::BoxFuture;
 use crate::wasm::WasmEngine;
 use crate::{
-    Capsule, CapsuleError, Code, HandlerResult, Invoker, Readiness, State, Timings, ToolDescriptor, tools,
+    Capsule, CapsuleError, Code, Exclusive, HandlerResult, Invoker, Readiness, State, Timings,
+    ToolDescriptor, tools,
 };
 
 /// Action every SDK guest with tools understands, whether or not its manifest binds it.
@@ -156,6 +158,15 @@ impl Capsule for CompositeCapsule {
                 Some(wasm) => wasm.wait_ready(timeout).await,
                 None => Readiness::Ready,
             }
+        })
+    }
+
+    fn exclusive(&self, patience: Duration) -> BoxFuture<'_, Result<Exclusive, CapsuleError>> {
+        Box::pin(async move {
+            let Some(wasm) = &self.wasm else { return Ok(Exclusive::default()) };
+            let until = Instant::now() + patience;
+            let problem = || format!("a handler still runs after {patience:?}");
+            wasm.exclusive(until).await.ok_or_else(|| self.refused(Code::Timeout, problem()))
         })
     }
 

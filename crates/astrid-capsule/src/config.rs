@@ -4,10 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use astrid_airlock::{LocalEgress, Nat64Prefix};
+use astrid_event_bus::Charset;
 use astrid_host_context::CapsuleId;
-use astrid_host_http::{HttpSettings, limits};
-use astrid_host_ipc::RecvIdle;
+use astrid_host_http::HttpSettings;
+use astrid_host_ipc::{ActFor, RecvIdle, limits};
+use astrid_host_kv::{NAMESPACE_BYTES, NAMESPACE_KEYS};
 use astrid_host_uplink::Platform;
+use astrid_store_redb::Options as StoreOptions;
 
 /// How instances get their memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -55,6 +58,24 @@ pub struct Config {
     pub allow_unverified: bool,
     /// What `recv` answers when nothing came.
     pub recv_idle: RecvIdle,
+    /// The same for single capsules, by id.
+    pub recv_idle_for: BTreeMap<String, RecvIdle>,
+    /// Characters of topics, in manifests and calls alike; `Strict` leaves out capitals and `:`, which the
+    /// names of tools may hold.
+    pub topic_charset: Charset,
+    /// How long a publication waits for room at handlers.
+    pub publish_wait: Duration,
+    /// Messages a second that one principal may publish through one capsule, and as many at once.
+    pub max_msgs_per_sec: u64,
+    /// Threads that the file work of all capsules runs on at once; `None` is four a core, at least 16, since
+    /// such work mostly waits. One capsule's principal gets a quarter of them.
+    pub host_blocking_concurrency: Option<usize>,
+    /// How the key-value store is opened.
+    pub kv: StoreOptions,
+    /// What one principal may keep in one capsule's namespace, keys included, besides the profile's storage.
+    pub kv_max_namespace_bytes: u64,
+    /// How many keys one principal may keep in one capsule's namespace.
+    pub kv_max_namespace_keys: u64,
     /// Which capsule may reach which local `host:port`, `[security.capsule_local_egress]`; nobody may
     /// unless the operator says so, since local services trust whoever reaches them.
     pub local_egress: LocalEgress,
@@ -76,6 +97,9 @@ pub struct Config {
     pub uplink_control: Option<CapsuleId>,
     /// Platforms no capsule may have an endpoint of, `[security].blocked_platforms`.
     pub blocked_platforms: Vec<Platform>,
+    /// By capsule, the principals that it may act for when it publishes as them,
+    /// `[uplinks."<capsule>"] act_for`; others' names are claims without authority.
+    pub act_for: BTreeMap<String, ActFor>,
     /// Section `[http]`.
     pub http: HttpSettings,
     /// Streams and uploads one principal may have open through one capsule,
@@ -108,6 +132,14 @@ impl Default for Config {
             load_timeout: Duration::from_secs(120),
             allow_unverified: false,
             recv_idle: RecvIdle::default(),
+            recv_idle_for: BTreeMap::new(),
+            topic_charset: Charset::default(),
+            publish_wait: limits::PUBLISH_WAIT,
+            max_msgs_per_sec: limits::MESSAGES.default,
+            host_blocking_concurrency: None,
+            kv: StoreOptions::default(),
+            kv_max_namespace_bytes: NAMESPACE_BYTES.default,
+            kv_max_namespace_keys: NAMESPACE_KEYS.default,
             local_egress: LocalEgress::new(),
             system_resident: BTreeSet::new(),
             uplink_platforms: BTreeMap::new(),
@@ -115,9 +147,10 @@ impl Default for Config {
             nat64_prefixes: Vec::new(),
             uplink_control: None,
             blocked_platforms: Vec::new(),
+            act_for: BTreeMap::new(),
             http: HttpSettings::default(),
-            http_max_concurrent_streams: limits::STREAMS.default,
-            http_requests_per_sec: limits::REQUESTS.default,
+            http_max_concurrent_streams: astrid_host_http::limits::STREAMS.default,
+            http_requests_per_sec: astrid_host_http::limits::REQUESTS.default,
             http_asks_about_local: false,
             http_extra_ca: Vec::new(),
         }
@@ -130,5 +163,11 @@ impl Config {
     pub fn pool_size(&self) -> usize {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         self.instance_pool_size.unwrap_or_else(|| (2 * cores).clamp(8, 64)).max(1)
+    }
+
+    /// What an idle `recv` of this capsule answers.
+    #[must_use]
+    pub fn recv_idle_of(&self, capsule: &str) -> RecvIdle {
+        self.recv_idle_for.get(capsule).copied().unwrap_or(self.recv_idle)
     }
 }

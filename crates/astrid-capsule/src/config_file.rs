@@ -12,7 +12,19 @@
 //! | `capsule.fuel_per_invocation` | 1 and up | [`Config::fuel_per_invocation`] |
 //! | `capsule.fuel_per_second` | 1 and up | [`Config::fuel_per_second`] |
 //! | `capsule.dispatch_permits` | 1 to 1,024 | [`Config::dispatch_permits`] |
+//! | `capsule.host_blocking_concurrency` | 1 to 1,024 | [`Config::host_blocking_concurrency`] |
+//! | `capsule.system_resident` | list of capsules | [`Config::system_resident`] |
 //! | `bus.recv_idle` | `"empty"`, `"timeout"` | [`Config::recv_idle`] |
+//! | `bus.recv_idle_for` | a table: capsule → `"empty"`, `"timeout"` | [`Config::recv_idle_for`] |
+//! | `bus.topic_charset` | `"token"`, `"strict"` | [`Config::topic_charset`] |
+//! | `bus.publish_wait_ms` | 0 to 60,000 | [`Config::publish_wait`] |
+//! | `bus.max_msgs_per_sec` | 1 to 10,000,000 | [`Config::max_msgs_per_sec`] |
+//! | `kv.durability` | `"flushed"`, `"relaxed"` | `durability` of [`Config::kv`] |
+//! | `kv.cache_bytes`, `kv.row_cache_bytes` | 0 to 1 TiB | the field of that name |
+//! | `kv.max_namespace_bytes` | 1 to 1 TiB | [`Config::kv_max_namespace_bytes`] |
+//! | `kv.max_namespace_keys` | 1 to 16,777,216 | [`Config::kv_max_namespace_keys`] |
+//! | `uplinks."<capsule>".platforms` | list of platforms | [`Config::uplink_platforms`] |
+//! | `uplinks."<capsule>".act_for` | list of principals, or `["*"]` | [`Config::act_for`] |
 //! | `security.capsule_local_egress` | a table: capsule → list of `"host:port"`, `"host:*"` | [`Config::local_egress`] |
 //! | `security.blocked_platforms` | list of platforms | [`Config::blocked_platforms`] |
 //! | `http.default_timeout_secs` | 1 to 3,600 | `default_timeout` of [`Config::http`] |
@@ -42,14 +54,16 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use astrid_host_context::CapsuleId;
-use astrid_host_ipc::RecvIdle;
 use toml_edit::{Document, Item, TableLike};
 
 use crate::{Allocation, Config};
 
+mod bus;
 mod http;
+mod kv;
 mod lists;
 mod net;
+mod uplinks;
 
 /// Largest file that is read: far above any that a person writes.
 const MAX_BYTES: u64 = 256 << 10;
@@ -101,7 +115,13 @@ enum Takes {
     BlockedPlatforms,
     ExtraCa,
     Nat64,
+    SystemResident,
+    RecvIdleFor,
+    Uplink,
 }
+
+/// The key of an entry whose section is a table of capsules.
+const ANY: &str = "<capsule>";
 
 struct Entry {
     section: &'static str,
@@ -139,15 +159,16 @@ static ENTRIES: &[Entry] = &[
     number("dispatch_permits", 1..=1024, |config, n| {
         config.dispatch_permits = usize::try_from(n).unwrap_or(usize::MAX);
     }),
-    word("bus", "recv_idle", &["empty", "timeout"], |config, n| {
-        config.recv_idle = if n == 0 { RecvIdle::Empty } else { RecvIdle::Timeout };
+    number("host_blocking_concurrency", 1..=1024, |config, n| {
+        config.host_blocking_concurrency = usize::try_from(n).ok();
     }),
+    Entry { section: "capsule", key: "system_resident", takes: Takes::SystemResident },
     Entry { section: "security", key: "capsule_local_egress", takes: Takes::LocalEgress },
     Entry { section: "security", key: "blocked_platforms", takes: Takes::BlockedPlatforms },
 ];
 
 fn entries() -> impl Iterator<Item = &'static Entry> + Clone {
-    ENTRIES.iter().chain(http::ENTRIES).chain(net::ENTRIES)
+    [ENTRIES, bus::ENTRIES, kv::ENTRIES, http::ENTRIES, net::ENTRIES, uplinks::ENTRIES].into_iter().flatten()
 }
 
 /// What is wrong with a value, and where if not at its key.
@@ -213,10 +234,10 @@ impl Config {
                 let span = span_of(table, key);
                 let dotted = format!("{section}.{key}");
                 let known = || entries().filter(|entry| entry.section == section);
-                let Some(entry) = known().find(|entry| entry.key == key) else {
+                let Some(entry) = known().find(|entry| entry.key == key || entry.key == ANY) else {
                     return Err(refuse(dotted, span, unknown(key, known().map(|entry| entry.key))));
                 };
-                entry.takes.put(&mut config, item, text, file).map_err(|wrong| {
+                entry.takes.put(&mut config, key, item, text, file).map_err(|wrong| {
                     let dotted = wrong.below.map_or(dotted.clone(), |below| format!("{dotted}.{below}"));
                     refuse(dotted, wrong.span.or(span), wrong.problem)
                 })?;
@@ -227,7 +248,7 @@ impl Config {
 }
 
 impl Takes {
-    fn put(&self, config: &mut Config, item: &Item, text: &str, file: &Path) -> Result<(), Wrong> {
+    fn put(&self, config: &mut Config, key: &str, item: &Item, text: &str, file: &Path) -> Result<(), Wrong> {
         let shown = || item.span().and_then(|span| text.get(span)).unwrap_or(item.type_name());
         match self {
             Self::Word(words, set) => {
@@ -252,6 +273,9 @@ impl Takes {
                 set(config, capsule.ok_or_else(refused)?);
             }
             Self::Nat64 => net::nat64(&mut config.nat64_prefixes, item)?,
+            Self::SystemResident => lists::capsules(&mut config.system_resident, item)?,
+            Self::RecvIdleFor => bus::recv_idle_for(config, item)?,
+            Self::Uplink => uplinks::uplink(config, key, item)?,
             Self::ExtraCa => lists::extra_ca(&mut config.http_extra_ca, item, file)?,
             Self::BlockedPlatforms => lists::platforms(&mut config.blocked_platforms, item)?,
         }
@@ -287,6 +311,10 @@ fn line_of(text: &str, span: Option<Range<usize>>) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use astrid_event_bus::Charset;
+    use astrid_host_ipc::RecvIdle;
+    use astrid_store_redb::Durability;
+
     use super::*;
 
     fn parse(text: &str) -> Result<Config, String> {
@@ -299,9 +327,21 @@ mod tests {
             "[capsule]\nallocation = \"on-demand\"\ncompile_cache = \"off\"\ncompile_cache_max_bytes = 1\n\
              instance_pool_size = 3\nmax_memory_bytes = 65536\ninvocation_timeout_secs = 4\n\
              ready_timeout_secs = 5\nfuel_per_invocation = 6\nfuel_per_second = 7\ndispatch_permits = 8\n\
-             [bus]\nrecv_idle = \"timeout\"\n",
+             host_blocking_concurrency = 9\nsystem_resident = [\"router\"]\n\
+             [bus]\nrecv_idle = \"timeout\"\ntopic_charset = \"strict\"\npublish_wait_ms = 10\n\
+             max_msgs_per_sec = 11\nrecv_idle_for = { router = \"empty\" }\n\
+             [kv]\ndurability = \"relaxed\"\ncache_bytes = 12\nrow_cache_bytes = 13\n\
+             max_namespace_bytes = 14\nmax_namespace_keys = 15\n",
         )
         .unwrap();
+        assert_eq!(config.host_blocking_concurrency, Some(9));
+        assert!(config.system_resident.iter().eq(["router"]));
+        assert_eq!((config.topic_charset, config.publish_wait), (Charset::Strict, Duration::from_millis(10)));
+        assert_eq!((config.max_msgs_per_sec, config.recv_idle_of("other")), (11, RecvIdle::Timeout));
+        assert_eq!(config.recv_idle_of("router"), RecvIdle::Empty);
+        assert_eq!(config.kv.durability, Durability::Relaxed);
+        assert_eq!((config.kv.cache_bytes, config.kv.row_cache_bytes), (12, 13));
+        assert_eq!((config.kv_max_namespace_bytes, config.kv_max_namespace_keys), (14, 15));
         assert_eq!(config.allocation, Allocation::OnDemand);
         assert!(!config.compile_cache);
         assert_eq!(config.compile_cache_max_bytes, 1);
@@ -324,7 +364,10 @@ mod tests {
         let said = parse("\n[capsul]\n").unwrap_err();
         assert_eq!(said, "etc/config.toml:2:capsul: unknown key; did you mean capsule");
         let said = parse("[bus]\nsomething_else = 1\n").unwrap_err();
-        assert_eq!(said, "etc/config.toml:2:bus.something_else: unknown key; allowed: recv_idle");
+        assert_eq!(
+            said,
+            "etc/config.toml:2:bus.something_else: unknown key; allowed: recv_idle, recv_idle_for, topic_charset, publish_wait_ms, max_msgs_per_sec"
+        );
     }
 
     #[test]
@@ -341,6 +384,33 @@ mod tests {
             assert_eq!(said, format!("etc/config.toml:2:capsule.{expected}"));
         }
         assert_eq!(parse("[capsule]\ninstance_pool_size = 0\n").unwrap().pool_size(), 1);
+        for (line, expected) in [
+            ("bus]\ntopic_charset = \"ascii\"", "bus.topic_charset: not \"ascii\"; allowed: token, strict"),
+            ("bus]\npublish_wait_ms = 60001", "bus.publish_wait_ms: not 60001; allowed: 0 to 60000"),
+            ("bus]\nmax_msgs_per_sec = 0", "bus.max_msgs_per_sec: not 0; allowed: 1 to 10000000"),
+            (
+                "bus.recv_idle_for]\nrouter = \"error\"",
+                "bus.recv_idle_for.router: not \"error\"; allowed: empty, timeout",
+            ),
+            (
+                "bus]\nrecv_idle_for = 1",
+                "bus.recv_idle_for: found integer; allowed: capsule = \"empty\" or \"timeout\"",
+            ),
+            ("kv]\ndurability = \"none\"", "kv.durability: not \"none\"; allowed: flushed, relaxed"),
+            ("kv]\nrow_cache_bytes = -1", "kv.row_cache_bytes: not -1; allowed: 0 to 1099511627776"),
+            ("kv]\nmax_namespace_keys = 0", "kv.max_namespace_keys: not 0; allowed: 1 to 16777216"),
+            (
+                "capsule]\nhost_blocking_concurrency = 0",
+                "capsule.host_blocking_concurrency: not 0; allowed: 1 to 1024",
+            ),
+            (
+                "capsule]\nsystem_resident = [1]",
+                "capsule.system_resident: found integer; allowed: a list of names of capsules",
+            ),
+        ] {
+            let said = parse(&format!("[{line}\n")).unwrap_err();
+            assert_eq!(said, format!("etc/config.toml:2:{expected}"));
+        }
     }
 
     #[test]

@@ -1,14 +1,15 @@
 //! The domains' contexts of one capsule: made once per load, opened once per store.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use astrid_capsule_manifest::{CapsuleManifest, EnvDefault, EnvKind, UplinkProfile};
-use astrid_event_bus::{Bus, Gate};
+use astrid_event_bus::{Bus, Charset, Gate};
 use astrid_host_context::{CallContext, CapsuleId, Principal};
 use astrid_host_fs::FsCtx;
 use astrid_host_http::HttpCtx;
 use astrid_host_io::IoCtx;
-use astrid_host_ipc::{Handler, InFlight, IpcCtx, RecvIdle, ReservedTopics, Residency};
+use astrid_host_ipc::{ActFor, Handler, InFlight, IpcCtx, RecvIdle, ReservedTopics, Residency};
 use astrid_host_kv::KvCtx;
 use astrid_host_net::NetCtx;
 use astrid_host_request_context::RequestContextCtx;
@@ -43,6 +44,9 @@ pub(crate) struct DomainKit {
     gate: Gate,
     handlers: Vec<Handler>,
     recv_idle: RecvIdle,
+    charset: Charset,
+    publish_wait: Duration,
+    act_for: ActFor,
     reserved: Arc<ReservedTopics>,
     tokens: Arc<Tokens>,
     principals: Arc<Principals>,
@@ -80,7 +84,7 @@ impl DomainKit {
         });
         let (net, socket) = runtime.net.open(manifest, &runtime.bus, workers)?;
         let kit = Self {
-            fs: FsCtx::builder().mounts(runtime.mounts.clone()).build(),
+            fs: FsCtx::builder().mounts(runtime.mounts.clone()).pool(runtime.file_threads.clone()).build(),
             sys: sys(runtime, manifest, ready, socket),
             kv: KvCtx::builder().store(runtime.store.clone()).build(),
             http: HttpCtx::builder(runtime.http.clone())
@@ -90,7 +94,10 @@ impl DomainKit {
             bus: runtime.bus.clone(),
             gate: gate.clone(),
             handlers: handlers.collect(),
-            recv_idle: runtime.config.recv_idle,
+            recv_idle: runtime.config.recv_idle_of(&manifest.package.name),
+            charset: runtime.config.topic_charset,
+            publish_wait: runtime.config.publish_wait,
+            act_for: runtime.config.act_for.get(&*manifest.package.name).cloned().unwrap_or_default(),
             reserved: runtime.reserved.clone(),
             tokens: tokens.clone(),
             principals: runtime.principals.clone(),
@@ -113,6 +120,9 @@ impl DomainKit {
             .gate(self.gate.clone())
             .handlers(self.handlers.clone())
             .recv_idle(self.recv_idle)
+            .charset(self.charset)
+            .publish_wait(self.publish_wait)
+            .act_for(self.act_for.clone())
             .reserved(self.reserved.clone())
             .reads_all_audit(self.reads_all_audit)
             .residency(self.residency)

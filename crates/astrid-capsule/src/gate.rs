@@ -14,12 +14,13 @@ use crate::{CapsuleError, Code};
 pub(crate) fn of(
     manifest: &CapsuleManifest,
     roots: &Roots,
+    charset: Charset,
     blocked: &[Platform],
 ) -> Result<ManifestSecurityGate, CapsuleError> {
     let builder = ManifestSecurityGate::builder(manifest)
         .roots(roots)
         .blocked_platforms(blocked.iter().map(Platform::to_string))
-        .domain("ipc", Arc::new(topics(manifest)?));
+        .domain("ipc", Arc::new(topics(manifest, charset)?));
     let gate = builder.build().map_err(|error| CapsuleError::new(Code::Manifest, error))?;
     for warning in gate.warnings() {
         tracing::warn!(capsule = %manifest.package.name, "{warning}");
@@ -27,10 +28,10 @@ pub(crate) fn of(
     Ok(gate)
 }
 
-fn topics(manifest: &CapsuleManifest) -> Result<AccessLists, CapsuleError> {
+fn topics(manifest: &CapsuleManifest, charset: Charset) -> Result<AccessLists, CapsuleError> {
     let publish = manifest.ipc_publish_patterns.iter().map(TopicPattern::as_str);
     let subscribe = manifest.ipc_subscribe_patterns.iter().map(TopicPattern::as_str);
-    let lists = AccessLists::parse(publish, subscribe, Charset::Token)
+    let lists = AccessLists::parse(publish, subscribe, charset)
         .map_err(|error| CapsuleError::new(Code::Manifest, error))?;
     Ok(if manifest.capabilities.uplink { lists.uplink() } else { lists })
 }

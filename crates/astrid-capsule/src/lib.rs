@@ -55,6 +55,8 @@ mod engine;
 #[cfg(feature = "runtime")]
 mod error;
 #[cfg(feature = "runtime")]
+mod exclusive;
+#[cfg(feature = "runtime")]
 mod exempt;
 #[cfg(feature = "runtime")]
 mod gate;
@@ -102,6 +104,7 @@ pub use {
     config_file::ConfigError,
     engine::WasmHost,
     error::{CapsuleError, Code},
+    exclusive::Exclusive,
     exempt::Exempt,
     home::Home,
     runtime::{

@@ -1,11 +1,12 @@
 //! Folds what comes in masses into one record a second.
 
 use std::collections::HashMap;
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use parking_lot::Mutex;
 use uuid::Uuid;
 
+use crate::lock::locked;
 use crate::{Audit, AuditEvent, CapsuleId, Outcome, Principal};
 
 /// How long alike events are folded into one record (ipc chapter §2.12).
@@ -55,7 +56,7 @@ impl Folds {
 
     /// Folds the event; false if there is no room for it at all.
     pub(crate) fn add(&self, event: AuditEvent) -> bool {
-        let mut open = self.0.lock();
+        let mut open = locked(&self.0);
         let mut key = Key {
             function: (event.op.domain, event.op.function),
             capsule: event.capsule.clone(),
@@ -82,7 +83,7 @@ impl Folds {
 
     /// Takes out the records whose second is over, or `all` of them.
     pub(crate) fn take(&self, all: bool) -> Vec<Fold> {
-        let mut open = self.0.lock();
+        let mut open = locked(&self.0);
         if open.is_empty() {
             return Vec::new();
         }

@@ -93,6 +93,10 @@ impl AuditSink for JsonLines {
         })
     }
 
+    fn digest(&self, bytes: &[u8]) -> Option<String> {
+        Some(blake3::hash(bytes).to_hex().to_string())
+    }
+
     fn accepts(&self, _: crate::Audit) -> bool {
         // The writer stops for good when the file cannot be written; then nothing more is promised.
         self.writer.as_ref().is_some_and(|writer| !writer.is_finished())

@@ -1,10 +1,9 @@
 //! The in-process [`Quota`]: one counter per (principal, capsule, resource).
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
-use parking_lot::Mutex;
-
+use crate::lock::locked;
 use crate::{CapsuleId, Permit, Principal, Quota, QuotaExceeded, Resource, Subject};
 
 type Account = (Option<Principal>, CapsuleId, &'static str);
@@ -36,7 +35,7 @@ impl Budgets {
     /// What `subject` holds of `resource` now.
     #[must_use]
     pub fn held(&self, subject: &Subject<'_>, resource: &'static Resource) -> u64 {
-        self.held.lock().get(&account(subject, resource)).copied().unwrap_or(0)
+        locked(&self.held).get(&account(subject, resource)).copied().unwrap_or(0)
     }
 }
 
@@ -53,7 +52,7 @@ impl Quota for Budgets {
     ) -> Result<Permit, QuotaExceeded> {
         let limit = self.limit(subject, resource);
         let account = account(subject, resource);
-        let mut held = self.held.lock();
+        let mut held = locked(&self.held);
         let now = held.get(&account).copied().unwrap_or(0);
         let next = now.checked_add(amount).filter(|next| *next <= limit).ok_or(QuotaExceeded {
             resource: resource.name,
@@ -78,7 +77,7 @@ struct Share {
 
 impl Drop for Share {
     fn drop(&mut self) {
-        let mut held = self.held.lock();
+        let mut held = locked(&self.held);
         if let Some(now) = held.get_mut(&self.account) {
             *now = now.saturating_sub(self.amount);
             if *now == 0 {
@@ -103,7 +102,7 @@ mod tests {
         assert_eq!(budgets.acquire(&who, &SLOTS, 1).unwrap_err().limit, 2);
         drop(both);
         assert_eq!(budgets.held(&who, &SLOTS), 0);
-        assert!(budgets.held.lock().is_empty());
+        assert!(locked(&budgets.held).is_empty());
         let _one = budgets.acquire(&who, &SLOTS, 1).unwrap();
     }
 

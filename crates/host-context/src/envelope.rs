@@ -27,13 +27,14 @@
 
 use std::future::{Future, poll_fn};
 use std::pin::pin;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::Poll;
 use std::time::{Instant, SystemTime};
 
-use parking_lot::Mutex;
 use tracing::{Instrument, Span};
 
+use crate::lock::locked;
 use crate::{
     Action, Audit, AuditEvent, CallContext, Denial, Failure, HostServices, Op, Outcome, Permit, Refusal,
     Request, Resource, Standing, Subject, Target,
@@ -184,15 +185,20 @@ impl Entry {
                 None => std::future::pending().await,
             }
         };
-        tokio::select! {
-            biased;
-            () = self.call.cancellation().fired() => Err(match self.call.standing() {
-                Standing::Retired => Refusal::Retired,
-                Standing::Live | Standing::Cancelled => Refusal::Cancelled,
-            }),
-            () = deadline => Err(Refusal::DeadlineExceeded),
-            value = work => Ok(value),
-        }
+        let (mut fired, mut deadline) = (pin!(self.call.cancellation().fired()), pin!(deadline));
+        poll_fn(|cx| {
+            if fired.as_mut().poll(cx).is_ready() {
+                return Poll::Ready(Err(match self.call.standing() {
+                    Standing::Retired => Refusal::Retired,
+                    Standing::Live | Standing::Cancelled => Refusal::Cancelled,
+                }));
+            }
+            if deadline.as_mut().poll(cx).is_ready() {
+                return Poll::Ready(Err(Refusal::DeadlineExceeded));
+            }
+            work.as_mut().poll(cx).map(Ok)
+        })
+        .await
     }
 
     /// Asks the policy.
@@ -238,14 +244,23 @@ impl Entry {
     /// Names what the call is done to, for the record alone.
     pub fn target(&self, target: Target<'_>) {
         if self.started.is_some() {
-            self.notes.lock().target = target.describe();
+            locked(&self.notes).target = target.describe();
         }
     }
 
     /// Adds a fact to the record; `value` is only made when there will be one.
     pub fn fact(&self, name: &'static str, value: impl FnOnce() -> String) {
         if self.started.is_some() {
-            self.notes.lock().facts.push((name, value()));
+            locked(&self.notes).facts.push((name, value()));
+        }
+    }
+
+    /// Adds the digest of `bytes` to the record, where [`AuditSink::digest`](crate::AuditSink::digest) gives one.
+    pub fn digest(&self, name: &'static str, bytes: &[u8]) {
+        if self.started.is_some()
+            && let Some(digest) = self.services.audit().digest(bytes)
+        {
+            locked(&self.notes).facts.push((name, digest));
         }
     }
 
@@ -283,7 +298,7 @@ impl Entry {
             audit.count(self.op, &self.subject(), bytes);
         }
         let Some((at, started)) = self.started else { return };
-        let notes = std::mem::take(&mut *self.notes.lock());
+        let notes = std::mem::take(&mut *locked(&self.notes));
         audit.record(AuditEvent {
             op: self.op,
             capsule: self.call.capsule().clone(),

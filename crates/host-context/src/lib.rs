@@ -57,6 +57,7 @@ pub mod cancel;
 pub mod context;
 pub mod envelope;
 pub mod identity;
+mod lock;
 pub mod op;
 pub mod policy;
 pub mod progress;

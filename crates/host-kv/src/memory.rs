@@ -2,10 +2,9 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Bound;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use astrid_host_context::Scope;
-use parking_lot::{Mutex, RwLock};
 
 use crate::{
     Answer, Applied, Cursor, Key, Mutation, Page, Prefix, Receipt, Store, StoreError, Terms, Usage, Value,
@@ -32,18 +31,24 @@ impl Memory {
     }
 
     fn existing(&self, scope: &Scope) -> Option<Arc<Mutex<Namespace>>> {
-        self.namespaces.read().get(scope).cloned()
+        self.namespaces.read().unwrap_or_else(PoisonError::into_inner).get(scope).cloned()
     }
 
     fn namespace(&self, scope: &Scope) -> Arc<Mutex<Namespace>> {
-        self.existing(scope)
-            .unwrap_or_else(|| self.namespaces.write().entry(scope.clone()).or_default().clone())
+        self.existing(scope).unwrap_or_else(|| {
+            self.namespaces
+                .write()
+                .unwrap_or_else(PoisonError::into_inner)
+                .entry(scope.clone())
+                .or_default()
+                .clone()
+        })
     }
 }
 
 impl Store for Memory {
     fn get<'a>(&'a self, scope: &'a Scope, key: &'a Key) -> Answer<'a, Option<Value>> {
-        let found = self.existing(scope).and_then(|ns| ns.lock().rows.get(key.as_str()).cloned());
+        let found = self.existing(scope).and_then(|ns| locked(&ns).rows.get(key.as_str()).cloned());
         Answer::ready(Ok(found))
     }
 
@@ -54,21 +59,22 @@ impl Store for Memory {
         after: Option<&'a Cursor>,
         limit: usize,
     ) -> Answer<'a, Page> {
-        let page = self.existing(scope).map_or_else(Page::default, |ns| ns.lock().page(prefix, after, limit));
+        let page =
+            self.existing(scope).map_or_else(Page::default, |ns| locked(&ns).page(prefix, after, limit));
         Answer::ready(Ok(page))
     }
 
     fn apply<'a>(&'a self, scope: &'a Scope, mutation: Mutation, terms: Terms) -> Answer<'a, Receipt> {
-        let applied = self.namespace(scope).lock().apply(mutation, terms);
+        let applied = locked(&self.namespace(scope)).apply(mutation, terms);
         Answer::ready(Ok(Answer::ready(Ok(applied))))
     }
 
     fn usage<'a>(&'a self, scope: &'a Scope) -> Answer<'a, Usage> {
-        Answer::ready(Ok(self.existing(scope).map_or_else(Usage::default, |ns| ns.lock().usage)))
+        Answer::ready(Ok(self.existing(scope).map_or_else(Usage::default, |ns| locked(&ns).usage)))
     }
 
     fn drop_namespace<'a>(&'a self, scope: &'a Scope) -> Answer<'a, ()> {
-        self.namespaces.write().remove(scope);
+        self.namespaces.write().unwrap_or_else(PoisonError::into_inner).remove(scope);
         Answer::ready(Ok::<(), StoreError>(()))
     }
 }
@@ -136,6 +142,11 @@ impl Namespace {
         }
         Applied::Done(u64::try_from(keys.len()).unwrap_or(u64::MAX))
     }
+}
+
+/// A namespace is whole after each change, so a thread that panicked with the lock held has broken nothing.
+fn locked(namespace: &Mutex<Namespace>) -> MutexGuard<'_, Namespace> {
+    namespace.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn size(key: &str, value: &Value) -> u64 {

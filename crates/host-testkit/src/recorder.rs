@@ -132,6 +132,10 @@ impl AuditSink for Recorder {
         *moved += bytes;
     }
 
+    fn digest(&self, bytes: &[u8]) -> Option<String> {
+        Some(blake3::hash(bytes).to_hex().to_string())
+    }
+
     fn accepts(&self, _: Audit) -> bool {
         !self.refuses_records.load(Ordering::Relaxed)
     }

@@ -111,7 +111,7 @@ impl Quota for ProfileQuota {
             Kind::Capsule | Kind::Shared(_) => limit,
             // A namespace has a bound of its own besides the principal's.
             Kind::Remainder(account) => {
-                resource.default.min(limit.saturating_sub(self.shared(subject.principal, account)))
+                self.default_of(resource).min(limit.saturating_sub(self.shared(subject.principal, account)))
             }
         }
     }

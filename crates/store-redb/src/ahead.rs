@@ -4,14 +4,9 @@
 //! read of the rows would say at that moment.
 
 use std::collections::VecDeque;
-use std::hash::{BuildHasher, RandomState};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use astrid_host_kv::{Cursor, Page, Prefix};
 use parking_lot::Mutex;
-
-use crate::namespace::Namespace;
 
 /// Pages that one read of a walk takes in: four hops of five are saved, and a walk that ends early has
 /// read what costs less than its own hop.
@@ -20,65 +15,6 @@ const PAGES: usize = 5;
 const KEYS: usize = 1024;
 /// Walks that are remembered at once; of 256 KiB each at most.
 const WALKS: usize = 16;
-/// Counters of changes, shared by namespaces: a neighbour's change costs a walk one more read at worst.
-const COUNTERS: usize = 256;
-
-/// How often each namespace changed, on shared counters, and whether it is changing now.
-///
-/// A count holds how many changes are about to become readable in its lower half. While one is, some
-/// readers may see it and others not, so nothing that was read then is kept or given out.
-#[derive(Debug)]
-pub(crate) struct Changes {
-    hash: RandomState,
-    counters: Box<[AtomicU64]>,
-}
-
-/// One change more, which is still going on.
-const BEGUN: u64 = (1 << 32) + 1;
-const GOING_ON: u64 = (1 << 32) - 1;
-
-impl Default for Changes {
-    fn default() -> Self {
-        Self { hash: RandomState::new(), counters: (0..COUNTERS).map(|_| AtomicU64::new(0)).collect() }
-    }
-}
-
-impl Changes {
-    /// The count as of now, which rows read later are at least as new as; `None` while a change goes on.
-    pub(crate) fn settled(&self, namespace: &[u8]) -> Option<u64> {
-        let count = self.counter(namespace)?.load(Ordering::SeqCst);
-        (count & GOING_ON == 0).then_some(count)
-    }
-
-    /// Makes `change`, of these namespaces, readable.
-    pub(crate) fn during<T>(&self, namespaces: &[Arc<Namespace>], change: impl FnOnce() -> T) -> T {
-        Self::count(|| namespaces.iter().filter_map(|of| self.counter(&of.name)), change)
-    }
-
-    /// Makes a change readable of whatever namespaces.
-    pub(crate) fn during_any<T>(&self, change: impl FnOnce() -> T) -> T {
-        Self::count(|| self.counters.iter(), change)
-    }
-
-    fn count<'a, C: Iterator<Item = &'a AtomicU64>, T>(
-        counters: impl Fn() -> C,
-        change: impl FnOnce() -> T,
-    ) -> T {
-        for counter in counters() {
-            counter.fetch_add(BEGUN, Ordering::SeqCst);
-        }
-        let changed = change();
-        for counter in counters() {
-            counter.fetch_sub(1, Ordering::SeqCst);
-        }
-        changed
-    }
-
-    fn counter(&self, namespace: &[u8]) -> Option<&AtomicU64> {
-        let at = self.hash.hash_one(namespace) % COUNTERS as u64;
-        self.counters.get(usize::try_from(at).ok()?)
-    }
-}
 
 /// The keys of one prefix that follow `from`, as of one moment.
 #[derive(Debug)]
@@ -165,8 +101,6 @@ impl Ahead {
 mod tests {
     use super::*;
 
-    use crate::namespace::Namespaces;
-
     const NAMESPACE: &[u8] = b"alice:capsule:a";
 
     fn page(ahead: &Ahead, seen: u64, after: &str, limit: usize) -> Option<(Vec<String>, bool)> {
@@ -200,18 +134,6 @@ mod tests {
         let ahead = kept(true);
         assert_eq!(page(&ahead, 8, "k2", 2), None);
         assert_eq!(page(&ahead, 7, "k2", 2), None, "and it is gone");
-    }
-
-    #[test]
-    fn nothing_is_settled_while_a_change_goes_on_and_the_count_is_another_afterwards() {
-        let (changes, namespaces) = (Changes::default(), Namespaces::default());
-        let twice = vec![namespaces.named(NAMESPACE.into()); 2];
-        let before = changes.settled(NAMESPACE).unwrap();
-        assert_eq!(changes.during(&twice, || changes.settled(NAMESPACE)), None);
-        let between = changes.settled(NAMESPACE).unwrap();
-        assert_eq!(changes.during_any(|| changes.settled(NAMESPACE)), None);
-        let after = changes.settled(NAMESPACE).unwrap();
-        assert!(before < between && between < after);
     }
 
     #[test]

@@ -29,7 +29,8 @@
 //!
 //! One thread decides on all mutations: it takes what waits (a line per namespace, served in turn, up to
 //! 256 or 4 MiB or 2 ms), applies the group in one transaction, commits it with one fsync, and then
-//! answers. Reads run on tokio's blocking pool, 8 to 32 at a time, each on a snapshot: no reader waits for the
+//! answers. Values up to 64 KiB that were read before and not written since come from memory (`cache.rs`), at
+//! once. Other reads run on tokio's blocking pool, 8 to 32 at a time, each on a snapshot: no reader waits for the
 //! writer, nor it for them. Who walks a listing by cursors has the next pages read along with the one
 //! asked for, and gets them without another thread for as long as its namespace does not change
 //! (`ahead.rs`). A reader may therefore see a value that is applied and not yet on disk, and
@@ -77,6 +78,8 @@
 mod ahead;
 mod apply;
 mod blocks;
+mod cache;
+mod changes;
 mod directory;
 mod engine;
 mod layout;

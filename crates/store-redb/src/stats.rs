@@ -27,6 +27,8 @@ pub struct Stats {
     pub corrected_blocks: u64,
     /// Blocks that were read with more damage than can be undone.
     pub damaged_blocks: u64,
+    /// Reads that were answered from memory since the store was opened, without another thread.
+    pub cached_reads: u64,
 }
 
 #[derive(Debug, Default)]

@@ -11,9 +11,12 @@ use astrid_host_kv::{
 use parking_lot::{Mutex, RwLock};
 use tokio::sync::{Semaphore, oneshot, watch};
 
-use crate::ahead::{Ahead, Changes, Stretch};
+use crate::ahead::{Ahead, Stretch};
+use crate::cache::{Cache, Found};
+use crate::changes::Changes;
 use crate::directory::{Database, Directory, OpenError, redb_error};
 use crate::engine::{Engine, Snapshot};
+use crate::layout;
 use crate::namespace::{Namespace, Namespaces, name_of, space_for};
 use crate::options::{Durability, Options};
 use crate::queue::{Job, Queue, Work};
@@ -23,6 +26,9 @@ use crate::writer;
 /// Reads on the blocking pool at a time: two a core keep the disk and the cores busy, and more would
 /// only take time from the runtime's workers. At least and at most so many.
 const READERS: std::ops::RangeInclusive<u32> = 8..=32;
+
+/// Counters of changes to namespaces, for walks.
+const COUNTERS: usize = 256;
 
 /// Queue space of all namespaces together in KiB: what any number of guests can hold in memory.
 const QUEUES_KIB: usize = 64 << 10;
@@ -49,6 +55,7 @@ pub(crate) struct Shared {
     pub(crate) durability: Durability,
     pub(crate) stats: Meter,
     pub(crate) changes: Changes,
+    pub(crate) cache: Cache,
     failed: Mutex<Option<String>>,
 }
 
@@ -94,7 +101,8 @@ impl RedbStore {
             queue: Queue::default(),
             durability: options.durability,
             stats: Meter::default(),
-            changes: Changes::default(),
+            changes: Changes::on(COUNTERS),
+            cache: Cache::new(options.row_cache_bytes),
             failed: Mutex::default(),
         });
         let namespaces = Arc::new(Namespaces::default());
@@ -141,6 +149,7 @@ impl RedbStore {
             corrupted_reads: engine.map_or(0, |engine| engine.corrupted.load(Ordering::Relaxed)),
             corrected_blocks,
             damaged_blocks,
+            cached_reads: self.shared.cache.hits(),
             ..self.shared.stats.read()
         }
     }
@@ -202,8 +211,23 @@ impl RedbStore {
 
 impl Store for RedbStore {
     fn get<'a>(&'a self, scope: &'a Scope, key: &'a Key) -> Answer<'a, Option<Value>> {
-        let key = key.clone();
-        self.read(scope, move |engine, namespace| engine.get(namespace, key.as_str().as_bytes()))
+        if let Err(error) = self.shared.engine() {
+            return Answer::ready(Err(error));
+        }
+        let name = name_of(scope);
+        let row = layout::key_row(&name, key.as_str().as_bytes());
+        let mark = match self.shared.cache.find(&name, &row) {
+            Found::Known(value) => return Answer::ready(Ok(value)),
+            Found::Unknown(mark) => mark,
+        };
+        let (key, shared) = (key.clone(), self.shared.clone());
+        self.read(scope, move |engine, namespace| {
+            let value = engine.get(namespace, key.as_str().as_bytes())?;
+            if let Some(mark) = mark {
+                shared.cache.keep(row.into(), mark, value.as_ref());
+            }
+            Ok(value)
+        })
     }
 
     fn page<'a>(

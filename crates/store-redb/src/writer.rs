@@ -8,8 +8,11 @@ use std::time::{Duration, Instant};
 use astrid_host_kv::{Applied, Mutation, StoreError};
 
 use crate::apply::{Rows, drop_step, entomb};
+use crate::cache::Touched;
 use crate::directory::redb_error;
 use crate::engine::{Engine, ROWS, is_dropping};
+use crate::layout;
+use crate::namespace::Namespace;
 use crate::queue::{Alone, Job, Next, Reply, Work};
 use crate::{Durability, Shared};
 
@@ -74,7 +77,7 @@ fn serve(shared: &Shared, engine: &Engine) -> Result<(), StoreError> {
             }
             group.into_iter().for_each(|settled| settled.tell(None));
             if let Some(work) = alone {
-                shared.changes.during_any(|| work(Ok(engine)));
+                shared.changes.during_any(|| shared.cache.during_any(|| work(Ok(engine))));
             }
         }
         if unflushed.is_some_and(|since| since.elapsed() >= RELAXED_FLUSH) {
@@ -99,7 +102,8 @@ fn collect(
     first: Job,
     usual: usize,
 ) -> Result<(Vec<Settled>, bool, Option<Alone>), StoreError> {
-    let (mut group, mut alone, mut touched) = (Vec::new(), None, Vec::new());
+    let (mut group, mut alone) = (Vec::new(), None);
+    let mut touched: Vec<(Arc<Namespace>, Touched)> = Vec::new();
     let result = (|| {
         let transaction = engine.begin()?;
         {
@@ -114,9 +118,9 @@ fn collect(
                     }
                     work => Job { work, ..job },
                 };
-                let namespace = job.namespace.clone();
+                let touches = (job.namespace.clone(), job.touches());
                 if perform(shared, engine, &mut rows, &mut group, job)? {
-                    touched.push(namespace);
+                    touched.push(touches);
                 }
                 let full =
                     group.len() >= GROUP_JOBS || bytes >= GROUP_BYTES || started.elapsed() >= GROUP_TIME;
@@ -135,10 +139,13 @@ fn collect(
         if touched.is_empty() {
             return transaction.abort().map_err(redb_error);
         }
-        shared.changes.during(&touched, || match shared.durability {
+        let commit = || match shared.durability {
             Durability::Flushed => shared.stats.time_flush(|| engine.database.commit(transaction)),
             Durability::Relaxed => engine.database.commit_relaxed(transaction),
-        })
+        };
+        let touched = touched.iter().map(|(namespace, touched)| (&*namespace.name, touched));
+        let names = touched.clone().map(|(name, _)| name);
+        shared.changes.during(names, || shared.cache.during(touched, commit))
     })();
     match result {
         Ok(()) => Ok((group, !touched.is_empty(), alone)),
@@ -221,6 +228,19 @@ impl Settled {
 }
 
 impl Job {
+    /// What it changes, if it changes anything.
+    fn touches(&self) -> Touched {
+        let key = match &self.work {
+            Work::Apply { mutation: Mutation::Set { key, .. }, .. }
+            | Work::Apply { mutation: Mutation::Delete { key }, .. }
+            | Work::Apply { mutation: Mutation::Cas { key, .. }, .. } => key,
+            Work::Apply { mutation: Mutation::Clear { .. }, .. } | Work::Drop { .. } | Work::Alone(_) => {
+                return Touched::Many;
+            }
+        };
+        Touched::Row(layout::key_row(&self.namespace.name, key.as_str().as_bytes()).into())
+    }
+
     fn payload(&self) -> usize {
         match &self.work {
             Work::Apply { mutation, .. } => payload(mutation),

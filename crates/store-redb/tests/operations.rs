@@ -9,7 +9,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use astrid_host_context::{CapsuleId, Principal, Scope};
-use astrid_host_kv::{Applied, Cursor, Key, Limits, Mutation, Prefix, Store, StoreError, Terms, Value};
+use astrid_host_kv::{
+    Answer, Applied, Cursor, Key, Limits, Mutation, Prefix, Store, StoreError, Terms, Value,
+};
 use astrid_store_redb::{Durability, OpenError, Options, RedbStore};
 use tempfile::TempDir;
 
@@ -302,6 +304,29 @@ async fn a_walk_sees_what_changed_since_its_last_page() {
     store.close().await;
 }
 
+// kv §4.6: the path that may be taken on a worker
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_value_that_was_read_before_is_answered_at_once_until_it_changes() {
+    let at = directory();
+    let store = open(at.path());
+    set(&store, "a", "k", vec![1; 1024]).await;
+    let (of_a, k) = (scope("a"), key("k"));
+    let inline = || matches!(store.get(&of_a, &k), Answer::Ready(_));
+    assert!(!inline(), "nothing was read yet");
+    assert_eq!(get(&store, "a", "k").await.unwrap().unwrap(), vec![1; 1024]);
+    assert!(inline());
+    assert_eq!(get(&store, "b", "k").await.unwrap(), None, "another namespace");
+    set(&store, "a", "k", vec![2; 1024]).await;
+    assert!(!inline(), "what was kept is of before the write");
+    assert_eq!(get(&store, "a", "k").await.unwrap().unwrap(), vec![2; 1024]);
+    assert_eq!(get(&store, "a", "k").await.unwrap().unwrap(), vec![2; 1024]);
+    assert!(store.stats().cached_reads >= 2);
+    store.drop_namespace(&of_a).await.unwrap();
+    assert_eq!(get(&store, "a", "k").await.unwrap(), None);
+    store.close().await;
+    assert!(matches!(get(&store, "a", "k").await, Err(StoreError::Closed(_))), "closed is closed");
+}
+
 // kv case 41
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_small_set_beside_large_neighbours_writes_little() {
@@ -477,8 +502,10 @@ async fn a_flood_in_one_namespace_delays_another_by_a_group_at_most() {
     let (median, late) = (waits[waits.len() / 2], waits[waits.len() * 99 / 100]);
     println!("{} sets of 10 B during the flood: median {median:?}, p99 {late:?}", waits.len());
     assert!(waits.len() >= 20, "{}: behind the flood, not beside it", waits.len());
-    // The contract's p99 of 50 ms is for NVMe and nobody else on the machine; a lost turn costs seconds.
-    assert!(median < Duration::from_millis(100) && late < Duration::from_millis(500), "{median:?} {late:?}");
+    // The contract's p99 of 50 ms is for NVMe and nobody else on the machine, so the long tests ask for it;
+    // a lost turn costs seconds.
+    let p99 = Duration::from_millis(if long() { 50 } else { 500 });
+    assert!(median < Duration::from_millis(100) && late < p99, "{median:?} {late:?}");
     store.close().await;
 }
 
@@ -503,20 +530,30 @@ async fn relaxed_writes_are_on_disk_after_close() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn five_hundred_large_reads_do_not_hold_up_a_timer() {
     let at = directory();
-    let store = Arc::new(
-        RedbStore::open(at.path(), &Options { cache_bytes: 1 << 20, ..Options::default() }).unwrap(),
-    );
-    for n in 0..50 {
+    let small = Options { cache_bytes: 1 << 20, row_cache_bytes: 0, ..Options::default() };
+    let store = RedbStore::open(at.path(), &small).unwrap();
+    let values = if long() { 500 } else { 50 };
+    for n in 0..values {
         set(&store, "a", &format!("k{n}"), vec![1; 1 << 20]).await;
     }
+    store.close().await;
+    drop(store);
+    // Cold: neither the engine nor the kernel has them in memory.
+    let data = std::fs::File::open(at.path().join("data")).unwrap();
+    rustix::fs::fadvise(&data, 0, None, rustix::fs::Advice::DontNeed).unwrap();
+    let store = Arc::new(RedbStore::open(at.path(), &small).unwrap());
     let mut reads = tokio::task::JoinSet::new();
     for n in 0..500 {
         let store = store.clone();
-        reads.spawn(async move { get(&store, "a", &format!("k{}", n % 50)).await.unwrap().unwrap().len() });
+        reads.spawn(
+            async move { get(&store, "a", &format!("k{}", n % values)).await.unwrap().unwrap().len() },
+        );
     }
-    let timer = tokio::spawn(async {
+    let done = Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let ended = done.clone();
+    let timer = tokio::spawn(async move {
         let mut late = Vec::new();
-        for _ in 0..30 {
+        while late.len() < 30 || !ended.load(std::sync::atomic::Ordering::Relaxed) {
             let due = Instant::now() + Duration::from_millis(10);
             tokio::time::sleep_until(due.into()).await;
             late.push(due.elapsed());
@@ -525,8 +562,11 @@ async fn five_hundred_large_reads_do_not_hold_up_a_timer() {
         late
     });
     assert!(reads.join_all().await.into_iter().all(|length| length == 1 << 20));
+    done.store(true, std::sync::atomic::Ordering::Relaxed);
     let late = timer.await.unwrap();
-    println!("a 10 ms timer beside 500 large reads: median {:?} late, worst {:?}", late[15], late[29]);
-    // The median: on a machine that others use, the worst is the scheduler's.
-    assert!(late[15] < Duration::from_millis(10), "{late:?}");
+    let (median, worst) = (late[late.len() / 2], late[late.len() - 1]);
+    println!("a 10 ms timer beside 500 large reads: median {median:?} late, worst {worst:?}");
+    // On a machine that others use, the worst is the scheduler's.
+    let held_up = if long() { worst } else { median };
+    assert!(held_up < Duration::from_millis(10), "{late:?}");
 }

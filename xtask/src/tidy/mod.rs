@@ -9,6 +9,7 @@ mod faces;
 mod forbid;
 mod length;
 mod source;
+mod weight;
 
 use std::process::ExitCode;
 
@@ -34,6 +35,7 @@ pub(crate) fn run(workspace: &Workspace) -> Result<ExitCode> {
 
 fn breaches(workspace: &Workspace, sources: &[source::Source]) -> Vec<String> {
     let mut breaches = dependencies::breaches(&dependencies::edges(&workspace.metadata));
+    breaches.extend(weight::breaches(&workspace.root));
     for rule in [
         faces::breaches,
         conversion::breaches,

@@ -1,5 +1,6 @@
 //! The keys whose values are lists.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use astrid_airlock::LocalEgress;
@@ -67,6 +68,12 @@ pub(super) struct Text<'a> {
     pub(super) span: Option<std::ops::Range<usize>>,
 }
 
+impl Text<'_> {
+    pub(super) fn wrong(&self, problem: String) -> Wrong {
+        Wrong { below: None, span: self.span.clone(), problem }
+    }
+}
+
 pub(super) fn strings<'a>(item: &'a Item, allowed: &'a str) -> impl Iterator<Item = Result<Text<'a>, Wrong>> {
     let refuse = move |what: &str, span| {
         let problem = format!("found {what}; allowed: a list of {allowed}");
@@ -78,6 +85,16 @@ pub(super) fn strings<'a>(item: &'a Item, allowed: &'a str) -> impl Iterator<Ite
         Some(text) => Ok(Text { text, span: value.span() }),
         None => refuse(value.type_name(), value.span()),
     }))
+}
+
+/// A list of capsules.
+pub(super) fn capsules(into: &mut BTreeSet<String>, item: &Item) -> Result<(), Wrong> {
+    for entry in strings(item, "names of capsules") {
+        let entry = entry?;
+        let capsule = CapsuleId::parse(entry.text).map_err(|error| entry.wrong(error.to_string()))?;
+        into.insert(capsule.as_str().to_owned());
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -12,6 +12,29 @@ impl Make for Count {
     async fn make(&self, _: Option<&Principal>) -> Result<usize, ()> {
         Ok(self.0.fetch_add(1, Ordering::Relaxed))
     }
+
+    /// As if the first hundred had processes.
+    fn pinned(item: &usize) -> bool {
+        *item < 100
+    }
+}
+
+impl Pool<Count> {
+    /// Of items that may go.
+    fn affine(_: Count, max: usize) -> Self {
+        Self::new(Count::from(100), max, Mode::Affine)
+    }
+
+    /// The first so many items are pinned.
+    fn sticky(pinned: usize, max: usize) -> Self {
+        Self::new(Count::from(100 - pinned), max, Mode::Sticky)
+    }
+}
+
+impl From<usize> for Count {
+    fn from(next: usize) -> Self {
+        Self(Arc::new(AtomicUsize::new(next)))
+    }
 }
 
 fn name(text: &str) -> Principal {
@@ -27,7 +50,7 @@ async fn use_once(pool: &Pool<Count>, who: &Principal) -> usize {
 
 #[tokio::test]
 async fn an_instance_is_lent_again_only_to_the_principal_that_used_it() {
-    let (pool, alice, bob) = (Pool::new(Count::default(), 4), name("alice"), name("bob"));
+    let (pool, alice, bob) = (Pool::affine(Count::default(), 4), name("alice"), name("bob"));
     let first = use_once(&pool, &alice).await;
     assert_ne!(use_once(&pool, &bob).await, first);
     assert_eq!(use_once(&pool, &alice).await, first);
@@ -35,15 +58,15 @@ async fn an_instance_is_lent_again_only_to_the_principal_that_used_it() {
 
 #[tokio::test]
 async fn a_lease_that_is_dropped_discards_its_instance() {
-    let (pool, alice) = (Pool::new(Count::default(), 4), name("alice"));
+    let (pool, alice) = (Pool::affine(Count::default(), 4), name("alice"));
     drop(pool.checkout(Some(&alice), None).await.unwrap());
     assert_eq!(pool.idle_len(), 0);
-    assert_eq!(use_once(&pool, &alice).await, 1);
+    assert_eq!(use_once(&pool, &alice).await, 101);
 }
 
 #[tokio::test]
 async fn lent_and_idle_instances_together_stay_within_the_bound() {
-    let pool = Pool::new(Count::default(), 2);
+    let pool = Pool::affine(Count::default(), 2);
     for who in ["a", "b", "c", "d"] {
         use_once(&pool, &name(who)).await;
     }
@@ -55,7 +78,7 @@ async fn lent_and_idle_instances_together_stay_within_the_bound() {
 // engines case 20
 #[tokio::test(start_paused = true)]
 async fn a_third_call_on_a_pool_of_two_waits_and_gives_up_at_its_deadline() {
-    let (pool, alice) = (Pool::new(Count::default(), 2), name("alice"));
+    let (pool, alice) = (Pool::affine(Count::default(), 2), name("alice"));
     let first = pool.checkout(Some(&alice), None).await.unwrap();
     let _second = pool.checkout(Some(&alice), None).await.unwrap();
     let until = Instant::now() + Duration::from_secs(1);
@@ -67,7 +90,7 @@ async fn a_third_call_on_a_pool_of_two_waits_and_gives_up_at_its_deadline() {
 
 #[tokio::test]
 async fn closing_wakes_waiters_and_keeps_nothing() {
-    let (pool, alice) = (Arc::new(Pool::new(Count::default(), 1)), name("alice"));
+    let (pool, alice) = (Arc::new(Pool::affine(Count::default(), 1)), name("alice"));
     let held = pool.checkout(Some(&alice), None).await.unwrap();
     let waiter = tokio::spawn({
         let (pool, alice) = (pool.clone(), alice.clone());
@@ -82,7 +105,7 @@ async fn closing_wakes_waiters_and_keeps_nothing() {
 
 #[tokio::test(start_paused = true)]
 async fn idle_instances_beyond_the_warm_ones_are_let_go_after_half_a_minute() {
-    let (pool, alice) = (Pool::new(Count::default(), 8), name("alice"));
+    let (pool, alice) = (Pool::affine(Count::default(), 8), name("alice"));
     let mut leases = Vec::new();
     for _ in 0..8 {
         leases.push(pool.checkout(Some(&alice), None).await.unwrap());
@@ -97,9 +120,109 @@ async fn idle_instances_beyond_the_warm_ones_are_let_go_after_half_a_minute() {
 // principals case 12
 #[tokio::test]
 async fn what_idles_for_a_principal_can_be_let_go_without_the_others() {
-    let (pool, alice, bob) = (Pool::new(Count::default(), 4), name("alice"), name("bob"));
+    let (pool, alice, bob) = (Pool::affine(Count::default(), 4), name("alice"), name("bob"));
     let (of_alice, of_bob) = (use_once(&pool, &alice).await, use_once(&pool, &bob).await);
     pool.forget(&alice);
     assert_ne!(use_once(&pool, &alice).await, of_alice);
     assert_eq!(use_once(&pool, &bob).await, of_bob);
+}
+
+#[tokio::test]
+async fn a_sticky_principal_has_one_instance_and_its_calls_are_served_one_by_one() {
+    let (pool, alice, bob) = (Arc::new(Pool::sticky(0, 4)), name("alice"), name("bob"));
+    let mut first = pool.checkout(Some(&alice), None).await.unwrap();
+    let item = *first.item().unwrap();
+    let second = tokio::spawn({
+        let (pool, alice) = (pool.clone(), alice.clone());
+        async move { use_once(&pool, &alice).await }
+    });
+    assert_ne!(use_once(&pool, &bob).await, item, "another principal does not wait");
+    assert!(!second.is_finished());
+    first.give_back();
+    assert_eq!(second.await.unwrap(), item);
+    assert_eq!(use_once(&pool, &alice).await, item);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sticky_call_gives_up_its_turn_at_its_deadline_and_at_the_end_of_the_pool() {
+    let (pool, alice) = (Arc::new(Pool::sticky(0, 4)), name("alice"));
+    let held = pool.checkout(Some(&alice), None).await.unwrap();
+    let until = Instant::now() + Duration::from_secs(1);
+    assert!(matches!(pool.checkout(Some(&alice), Some(until)).await, Err(Unavailable::Timeout)));
+    let waiter = tokio::spawn({
+        let (pool, alice) = (pool.clone(), alice.clone());
+        async move { pool.checkout(Some(&alice), None).await.err() }
+    });
+    tokio::task::yield_now().await;
+    pool.close();
+    assert_eq!(waiter.await.unwrap(), Some(Unavailable::Closed));
+    drop(held);
+    assert!(matches!(pool.checkout(Some(&alice), None).await, Err(Unavailable::Closed)));
+}
+
+#[tokio::test]
+async fn a_new_principal_takes_the_place_of_the_coldest_that_holds_no_process() {
+    let pool = Pool::sticky(1, 2);
+    let pinned = use_once(&pool, &name("holds")).await;
+    let free = use_once(&pool, &name("idles")).await;
+    use_once(&pool, &name("new")).await;
+    assert_eq!(use_once(&pool, &name("holds")).await, pinned);
+    assert_ne!(use_once(&pool, &name("idles")).await, free, "it had to go");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_new_principal_is_denied_where_all_hold_processes_and_waits_where_one_is_in_a_call() {
+    let pool = Arc::new(Pool::sticky(2, 2));
+    let (alice, bob) = (name("alice"), name("bob"));
+    use_once(&pool, &alice).await;
+    use_once(&pool, &bob).await;
+    let until = Instant::now() + Duration::from_secs(1);
+    let denied = pool.checkout(Some(&name("new")), Some(until)).await;
+    assert!(matches!(denied, Err(Unavailable::Limit)));
+    assert!(Instant::now() < until, "at once");
+    let in_call = pool.checkout(Some(&alice), None).await.unwrap();
+    let late = pool.checkout(Some(&name("new")), Some(until)).await;
+    assert!(matches!(late, Err(Unavailable::Timeout)));
+    let waiter = tokio::spawn({
+        let pool = pool.clone();
+        async move { pool.checkout(Some(&name("new")), None).await.is_ok() }
+    });
+    tokio::task::yield_now().await;
+    drop(in_call);
+    assert!(waiter.await.unwrap(), "what trapped left its place");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sticky_instance_is_let_go_after_half_an_hour_unless_it_holds_a_process() {
+    let pool = Pool::sticky(1, 8);
+    for who in ["holds", "a", "b", "c", "d", "e"] {
+        use_once(&pool, &name(who)).await;
+    }
+    let evict = tokio::spawn(pool.evict_periodically());
+    tokio::time::sleep(STICKY_IDLE - Duration::from_secs(60)).await;
+    assert_eq!(pool.idle_len(), 6, "more than the warm ones, for it is one each");
+    use_once(&pool, &name("e")).await;
+    tokio::time::sleep(Duration::from_secs(120)).await;
+    assert_eq!(pool.idle_len(), 2, "who holds a process, and who called meanwhile");
+    evict.abort();
+}
+
+#[tokio::test(start_paused = true)]
+async fn exclusive_waits_for_what_is_lent_and_lends_nothing_until_it_ends() {
+    let (pool, alice) = (Arc::new(Pool::affine(Count::default(), 3)), name("alice"));
+    let held = pool.checkout(Some(&alice), None).await.unwrap();
+    let soon = || Some(Instant::now() + Duration::from_secs(1));
+    assert!(matches!(pool.exclusive(soon()).await, Err(Unavailable::Timeout)));
+    assert!(pool.checkout(Some(&alice), soon()).await.is_ok(), "a wait that ended takes nothing");
+    let waiter = tokio::spawn({
+        let pool = pool.clone();
+        async move { pool.exclusive(None).await.unwrap() }
+    });
+    tokio::task::yield_now().await;
+    assert!(matches!(pool.checkout(Some(&alice), soon()).await, Err(Unavailable::Timeout)), "it is next");
+    held.give_back();
+    let alone = waiter.await.unwrap();
+    assert!(matches!(pool.checkout(Some(&alice), soon()).await, Err(Unavailable::Timeout)));
+    drop(alone);
+    assert!(pool.checkout(Some(&alice), None).await.is_ok());
 }

@@ -37,6 +37,9 @@ pub(crate) fn open(
     principals.quota.operator_limits([
         (&astrid_host_http::limits::STREAMS, config.http_max_concurrent_streams),
         (&astrid_host_http::limits::REQUESTS, config.http_requests_per_sec),
+        (&astrid_host_ipc::limits::MESSAGES, config.max_msgs_per_sec),
+        (&astrid_host_kv::NAMESPACE_BYTES, config.kv_max_namespace_bytes),
+        (&astrid_host_kv::NAMESPACE_KEYS, config.kv_max_namespace_keys),
     ]);
     let largest = principals.largest_memory();
     Ok((principals, largest))

@@ -23,6 +23,7 @@ use crate::domains::{DomainKit, Ends, Identity};
 use crate::gate;
 use crate::inbound::{Publisher, Queue};
 use crate::load::{Program, Source, explain_unlinked};
+use crate::pool::Mode;
 use crate::wasm::{Parts, RunSettings, Template, WasmEngine};
 use crate::{CapsuleError, Code, State, Timings};
 
@@ -80,6 +81,8 @@ async fn start(
         .map_err(|error| error.in_capsule(capsule.id()))?;
     runtime.dispatcher.add(capsule.source_uuid(), Arc::new(target));
     let gate = entry.gate.clone();
+    // Whoever has the capsules to itself has this one too.
+    let _calm = runtime.exclusive.read().await;
     reserved.fill(entry);
     gate.open();
     capsule.activate();
@@ -93,14 +96,14 @@ pub(super) async fn open(
     known: Option<Known>,
 ) -> Result<Opened, CapsuleError> {
     let (dir, home, roots): (PathBuf, _, _) = (dir.to_owned(), runtime.home.clone(), runtime.roots.clone());
-    let lax = runtime.config.allow_unverified;
+    let (lax, charset) = (runtime.config.allow_unverified, runtime.config.topic_charset);
     let blocked = runtime.config.blocked_platforms.clone();
     let read = move || {
         let source = match known {
             Some(Known { manifest, approved }) => Source::with_manifest(&dir, manifest, approved, &home, lax),
             None => Source::open(&dir, &home, lax),
         }?;
-        let policy = gate::of(&source.manifest, &roots, &blocked);
+        let policy = gate::of(&source.manifest, &roots, charset, &blocked);
         let policy = policy.map_err(|error| error.in_capsule(&source.manifest.package.name))?;
         Ok(Opened { source, policy })
     };
@@ -225,6 +228,7 @@ async fn engine(
         tokens,
         timeout: runtime.config.invocation_timeout,
         pool_size: runtime.config.pool_size(),
+        mode: mode(manifest),
         is_uplink: manifest.capabilities.uplink,
         run: RunSettings {
             workers,
@@ -261,6 +265,11 @@ fn bind(
         }))
     });
     bound.collect()
+}
+
+/// Handles of processes live in the memory of the guest that started them (engines chapter §4).
+fn mode(manifest: &CapsuleManifest) -> Mode {
+    if manifest.capabilities.host_process.is_empty() { Mode::Affine } else { Mode::Sticky }
 }
 
 /// Stores that run the capsule's loop side by side: more than one only where they share nothing but a

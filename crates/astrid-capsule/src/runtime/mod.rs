@@ -33,7 +33,7 @@ use astrid_event_bus::{
     AccessPattern, Bus, Charset, Draft, LifecycleEvent, Observer, Payload, Report, Topic,
 };
 use astrid_host_context::{Attribution, HostServices, Principal, Provenance};
-use astrid_host_fs::Mounts;
+use astrid_host_fs::{BlockingPool, Mounts};
 use astrid_host_http::{Consent, HttpClient};
 use astrid_host_ipc::ReservedTopics;
 use astrid_host_net::Connections;
@@ -43,6 +43,7 @@ use astrid_principals::Principals;
 use astrid_security_gate::{ProfileGate, Roots};
 use astrid_store_redb::RedbStore;
 use parking_lot::Mutex;
+use tokio::sync::RwLock;
 use tokio::task::AbortHandle;
 use wasmtime::component::Linker;
 
@@ -60,9 +61,6 @@ use registry::Registry;
 pub use report::{BootError, BootFailure, BootReport, Booted};
 pub use schema::Schema;
 pub use uplinks::UplinkDescriptor;
-
-/// How long a publication of the host waits for room at handlers (ipc chapter §1.1).
-const PUBLISH_WAIT: Duration = Duration::from_secs(1);
 
 /// Loads capsules and runs them. A clone is the same runtime.
 #[derive(Clone)]
@@ -91,6 +89,7 @@ pub(crate) struct Inner {
     pub(crate) profiles: ProfileGate<ProfileRestrictions>,
     pub(crate) memory: Arc<MemoryStats>,
     pub(crate) mounts: Arc<dyn Mounts>,
+    pub(crate) file_threads: BlockingPool,
     /// Changes to the workspace, where they are kept apart.
     pub(crate) overlays: Option<Arc<overlay::Kept>>,
     pub(crate) logs: LogRouter,
@@ -105,6 +104,8 @@ pub(crate) struct Inner {
     pub(crate) cron: CronService,
     pub(crate) reserved: Arc<ReservedTopics>,
     pub(crate) exempt: Arc<dyn Exempt>,
+    /// Written while somebody has all capsules to itself, read while one opens its gate.
+    pub(crate) exclusive: RwLock<()>,
     pub(crate) health: Health,
     /// What runs for as long as the runtime does.
     pub(crate) tasks: Mutex<Vec<AbortHandle>>,
@@ -203,8 +204,8 @@ impl Runtime {
         &self.0.owner
     }
 
-    /// Publishes JSON text as `principal`, or as the host itself. Waits up to a second for room at
-    /// the handlers it is for.
+    /// Publishes JSON text as `principal`, or as the host itself. Waits up to `bus.publish_wait_ms`
+    /// for room at the handlers it is for.
     ///
     /// # Errors
     /// Topic, payload or principal is not valid, or a handler's queue stayed full.
@@ -220,11 +221,11 @@ impl Runtime {
             Some(name) => Attribution::Verified(Principal::parse(name).map_err(|e| invalid(&e))?),
             None => Attribution::System,
         };
-        let parsed = Topic::parse(topic, Charset::Token).map_err(|e| invalid(&e))?;
+        let parsed = Topic::parse(topic, self.0.config.topic_charset).map_err(|e| invalid(&e))?;
         let payload = Payload::parse_off_thread(payload.into()).await.map_err(|e| invalid(&e))?;
         let draft = Draft::new(parsed, payload, Provenance::of(attribution));
         let admitted = || Ok::<_, std::convert::Infallible>(());
-        self.0.bus.publish(draft, PUBLISH_WAIT, admitted).await.map_err(|e| invalid(&e))
+        self.0.bus.publish(draft, self.0.config.publish_wait, admitted).await.map_err(|e| invalid(&e))
     }
 
     /// Watches a pattern from inside the process, with messages no guest may see. A last `*` stands

@@ -16,6 +16,8 @@ const TAG_BYTES: usize = 16;
 
 /// How long files of calls that have ended may take to be closed; that happens on the files' own threads.
 const CLOSING: Duration = Duration::from_secs(1);
+/// How long handlers that run may take to end before a decision is refused.
+const HANDLERS: Duration = Duration::from_secs(30);
 const PAUSE: Duration = Duration::from_millis(5);
 
 /// The overlays of a runtime and where they are kept.
@@ -91,9 +93,11 @@ impl Runtime {
     /// Writes a principal's changes into the workspace. A process that is killed meanwhile leaves the rest
     /// to whoever opens the changes next.
     ///
+    /// Waits half a minute for handlers that run, and none begins meanwhile.
+    ///
     /// # Errors
-    /// A capsule still has a changed file open for writing, or a path cannot be written; the changes are
-    /// kept.
+    /// A handler still runs, a capsule still has a changed file open for writing, or a path cannot be
+    /// written; the changes are kept.
     pub async fn overlay_commit(&self, who: &Principal) -> Result<(), CapsuleError> {
         let commit = |overlay: &Overlay| {
             let patience = Instant::now() + CLOSING;
@@ -107,10 +111,10 @@ impl Runtime {
         self.decide(who, commit).await
     }
 
-    /// Drops a principal's changes: the workspace is seen as it is.
+    /// Drops a principal's changes: the workspace is seen as it is. Waits as [`Runtime::overlay_commit`] does.
     ///
     /// # Errors
-    /// They cannot be removed; they are kept as a whole.
+    /// A handler still runs, or they cannot be removed; they are kept as a whole.
     pub async fn overlay_rollback(&self, who: &Principal) -> Result<(), CapsuleError> {
         self.decide(who, |overlay| overlay.rollback()).await
     }
@@ -126,11 +130,13 @@ impl Runtime {
             )
         })?;
         let who = who.clone();
-        let done = tokio::task::spawn_blocking(move || match open(&kept, &who)? {
+        let work = move || match open(&kept, &who)? {
             Some(overlay) => how(&overlay).map_err(|error| said(&who, &error)),
             None => Err(CapsuleError::host(format!("changes of {who}: no such principal"))),
-        });
-        done.await.map_err(CapsuleError::host)?
+        };
+        // Begun when no handler runs any more, so that none sees a part of it (engines chapter §4).
+        let done = async { tokio::task::spawn_blocking(work).await.map_err(CapsuleError::host)? };
+        self.exclusively(HANDLERS, done).await?
     }
 }
 

@@ -60,7 +60,9 @@ pub(super) async fn restart(
         retire(runtime, new).await;
         return Err(CapsuleError::of(&id, Code::Execution, "run loop ended before it was ready"));
     }
+    let calm = runtime.exclusive.read().await;
     let swapped = runtime.registry.replace(old, new, |old, new| runtime.bus.exchange(&old.gate, &new.gate));
+    drop(calm);
     match swapped {
         Ok(old) => {
             drain(runtime, &old).await;

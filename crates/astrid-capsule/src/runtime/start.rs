@@ -7,11 +7,13 @@ use astrid_cron::{CronService, SystemClock};
 use astrid_dispatch::Dispatcher;
 use astrid_event_bus::Bus;
 use astrid_host_context::{AuditSink, DenyAll, HostServices, JsonLines, Principal};
+use astrid_host_fs::BlockingPool;
 use astrid_host_sys::{FileSecrets, LogRouter, LogSettings};
 use astrid_host_uplink::MemoryLinks;
 use astrid_security_gate::{ProfileGate, Roots};
-use astrid_store_redb::{Options as StoreOptions, RedbStore};
+use astrid_store_redb::RedbStore;
 use parking_lot::Mutex;
+use tokio::sync::RwLock;
 use wasmtime::component::Linker;
 
 use super::events;
@@ -70,8 +72,7 @@ impl RuntimeBuilder {
         };
         config.allow_unverified |= allow_unverified;
         config.local_egress.merge(local_egress.clone());
-        let store =
-            RedbStore::open(home.state().join("kv"), &StoreOptions::default()).map_err(CapsuleError::host)?;
+        let store = RedbStore::open(home.state().join("kv"), &config.kv).map_err(CapsuleError::host)?;
         let logs = LogRouter::open(home.root(), LogSettings::default()).map_err(CapsuleError::host)?;
         // The owner is the one principal that is known before anybody registers.
         logs.register(&owner).map_err(CapsuleError::host)?;
@@ -127,6 +128,7 @@ impl RuntimeBuilder {
             reserved: Arc::new(events::reserved()),
             exempt: exempt.unwrap_or_else(|| principals.clone()),
             health: Health::default(),
+            exclusive: RwLock::default(),
             tasks: Mutex::default(),
             _queues: queues,
             _held: held,
@@ -137,6 +139,9 @@ impl RuntimeBuilder {
             profiles: ProfileGate::new(ProfileRestrictions::new(principals.clone())),
             memory: Arc::default(),
             mounts: directories,
+            file_threads: config
+                .host_blocking_concurrency
+                .map_or_else(BlockingPool::shared, BlockingPool::new),
             overlays,
             registry,
             store,

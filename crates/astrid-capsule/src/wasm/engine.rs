@@ -11,13 +11,14 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
+use tokio::time::Instant;
 
 use super::run_loop::{RunLoop, RunSettings};
 use super::store::Template;
 use super::traps::Traps;
 use crate::inbound::Queue;
-use crate::pool::Pool;
-use crate::{HandlerResult, Invoker, Readiness};
+use crate::pool::{Mode, Pool, Unavailable};
+use crate::{Exclusive, HandlerResult, Invoker, Readiness};
 
 /// How long a cancelled call or run loop may take to end by itself before it is dropped.
 const GRACE: Duration = Duration::from_secs(2);
@@ -31,6 +32,8 @@ pub(crate) struct Parts {
     /// Wall clock that a run loop's CPU windows are cut from; handlers have their principal's.
     pub(crate) timeout: Duration,
     pub(crate) pool_size: usize,
+    /// How many instances a principal has.
+    pub(crate) mode: Mode,
     pub(crate) is_uplink: bool,
     pub(crate) run: RunSettings,
     /// Fires when the guest calls `signal-ready`.
@@ -54,7 +57,7 @@ pub(crate) struct WasmEngine {
 impl WasmEngine {
     /// Must be called on a tokio runtime: the pool's evictor is a task.
     pub(crate) fn new(parts: Parts) -> Self {
-        let pool = Arc::new(Pool::new(parts.template.clone(), parts.pool_size));
+        let pool = Arc::new(Pool::new(parts.template.clone(), parts.pool_size, parts.mode));
         parts.template.principals.revocations.watch(&pool);
         let evictor = tokio::spawn(pool.evict_periodically()).abort_handle();
         let has_run = parts.template.guest.exports().has_run;
@@ -80,8 +83,18 @@ impl WasmEngine {
                 lease.give_back();
                 Ok(())
             }
-            Err(crate::pool::Unavailable::Make(error)) => Err(error),
+            Err(Unavailable::Make(error)) => Err(error),
             Err(_) => Ok(()),
+        }
+    }
+
+    /// Waits for the handlers that run and lets none begin until the permit is dropped; `None` if that took
+    /// too long. A pool that ended runs none.
+    pub(crate) async fn exclusive(&self, until: Instant) -> Option<Exclusive> {
+        match self.pool.exclusive(Some(until)).await {
+            Ok(permit) => Some(Exclusive::of(permit)),
+            Err(Unavailable::Closed) => Some(Exclusive::default()),
+            Err(_) => None,
         }
     }
 

@@ -72,7 +72,7 @@ impl WasmEngine {
         if instance.store.data().call.standing() == Standing::Retired {
             return Err(disabled(who));
         }
-        instance.store.data_mut().clear();
+        instance.store.data_mut().clear(self.parts.mode);
         lease.give_back();
         self.traps.answered();
         Ok(self.judge(answer))
@@ -123,6 +123,7 @@ impl WasmEngine {
     fn unavailable(&self, error: Unavailable<wasmtime::Error>) -> String {
         match error {
             Unavailable::Timeout => "no instance became free before the deadline".to_owned(),
+            Unavailable::Limit => "capsule is at its instance limit".to_owned(),
             Unavailable::Closed => "capsule is stopping".to_owned(),
             Unavailable::Make(error) => {
                 tracing::error!(target: "astrid.capsule", capsule = %self.id(), error = ?error, "no instance could be made");

@@ -17,6 +17,7 @@ use wasmtime::component::ResourceTable;
 use super::epoch::{EpochRule, EpochState};
 use super::meter::StoreMemoryMeter;
 use crate::cpu::FuelGauge;
+use crate::pool::Mode;
 
 /// The domains' contexts of one store.
 pub(crate) struct Domains {
@@ -63,10 +64,11 @@ impl HostState {
         }
     }
 
-    /// Forgets everything of the invocation that ended: identity, leaked resources, counters.
-    pub(super) fn clear(&mut self) {
+    /// Forgets everything of the invocation that ended: identity, leaked resources, counters. A guest whose
+    /// memory is one principal's for good goes on using its resources.
+    pub(super) fn clear(&mut self, mode: Mode) {
         self.call.replace(self.idle.clone());
-        if !self.table.is_empty() {
+        if mode == Mode::Affine && !self.table.is_empty() {
             self.table = ResourceTable::new();
         }
         self.epoch = EpochState::new(EpochRule::Invocation { deadline: None });

@@ -92,4 +92,9 @@ impl Make for Template {
     async fn make(&self, tag: Option<&Principal>) -> wasmtime::Result<Instance> {
         self.instantiate_for(tag).await
     }
+
+    /// No package that starts processes is linked, so no instance has one.
+    fn pinned(_: &Instance) -> bool {
+        false
+    }
 }

@@ -11,14 +11,18 @@ mod fixtures;
 mod grants;
 mod health;
 mod invoke;
+mod ipc_guest;
+mod kv_crash;
 mod kv_guest;
 mod load;
 mod local_clients;
 mod network;
+mod operator;
 mod principals;
 mod profiles;
 mod revocation;
 mod run_loop;
+mod sticky;
 #[path = "../support/mod.rs"]
 mod support;
 mod unload;

@@ -48,8 +48,9 @@ impl HttpCtxView<'_> {
         entry
             .run(Box::pin(async {
                 self.host.call.progress().mark_yielded();
-                self.host.call.progress().mark_waited_outside();
                 let started = desk.start(&entry, request, options, Mode::Buffered).await?;
+                // Only now: what is refused has waited for nothing (ipc chapter §3.6).
+                self.host.call.progress().mark_waited_outside();
                 within(started.until, collect(&entry, started)).await
             }))
             .await

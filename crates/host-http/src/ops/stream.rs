@@ -30,8 +30,9 @@ impl HttpCtxView<'_> {
         entry
             .run(Box::pin(async {
                 self.host.call.progress().mark_yielded();
-                self.host.call.progress().mark_waited_outside();
                 let started = desk.start(&entry, request, options, Mode::Streamed).await?;
+                // Only now: what is refused has waited for nothing (ipc chapter §3.6).
+                self.host.call.progress().mark_waited_outside();
                 let Started { trip, plan, integrity, share, until, .. } = started;
                 let landed = within(until, trip.run(&entry)).await?;
                 let owner = entry.call().cancellation().clone();

@@ -79,9 +79,10 @@ impl HttpCtxView<'_> {
         entry
             .run(Box::pin(async {
                 self.host.call.progress().mark_yielded();
-                self.host.call.progress().mark_waited_outside();
                 let request = Request { body: None, ..request };
                 let started = desk.start(&entry, request, options, Mode::Streamed).await?;
+                // Only now: what is refused has waited for nothing (ipc chapter §3.6).
+                self.host.call.progress().mark_waited_outside();
                 let owner = entry.call().cancellation().clone();
                 let upload = within(started.until, begin(started, owner)).await?;
                 Ok(self.host.table.push(upload)?)

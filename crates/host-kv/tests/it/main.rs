@@ -6,5 +6,6 @@ mod abi;
 mod common;
 mod contract;
 mod envelope;
+mod guest;
 mod isolation;
 mod view;

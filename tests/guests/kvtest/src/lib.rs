@@ -50,6 +50,11 @@ fn step(step: &Map<String, Value>) -> Value {
             said(kv::kv_cas(&key, expected.as_deref(), &bytes(of("new"))), Value::from)
         }
         "fill" => fill(&prefix, number("from"), number("count"), &bytes(of("value"))),
+        "drain" => said(
+            (number("from")..number("from") + number("count")).try_for_each(|n| kv::kv_delete(&numbered(&prefix, n))),
+            Value::from,
+        ),
+        "until-refused" => until_refused(&prefix, &bytes(of("value"))),
         "walk" => walk(&prefix, number("limit") as u32),
         "add" => add(&key, number("times")),
         other => json!({ "step": other }),
@@ -58,8 +63,22 @@ fn step(step: &Map<String, Value>) -> Value {
 
 /// Sets that many keys, numbered from `from`.
 fn fill(prefix: &str, from: u64, count: u64, value: &[u8]) -> Value {
-    let all = (from..from + count).try_for_each(|n| kv::kv_set(&format!("{prefix}{n:06}"), value));
-    said(all, Value::from)
+    said((from..from + count).try_for_each(|n| kv::kv_set(&numbered(prefix, n), value)), Value::from)
+}
+
+fn numbered(prefix: &str, n: u64) -> String {
+    format!("{prefix}{n:06}")
+}
+
+/// Sets key after key until one is refused: how many were set, and why no more.
+fn until_refused(prefix: &str, value: &[u8]) -> Value {
+    let mut count = 0;
+    loop {
+        match kv::kv_set(&numbered(prefix, count), value) {
+            Ok(()) => count += 1,
+            Err(error) => return json!({ "count": count, "refused": failed(error) }),
+        }
+    }
 }
 
 /// Every page from the first to the one without a cursor: their sizes, and whether all keys together ascend.

@@ -4,6 +4,7 @@ mod sockets;
 
 use astrid_sys::astrid::http1_1_0::host as http;
 use astrid_sys::astrid::ipc::host as ipc;
+use astrid_sys::astrid::kv::host as kv;
 use astrid_sys::astrid::net::host as net;
 use astrid_sys::astrid::request_context::host as request_context;
 use astrid_sys::astrid::sys::host as sys;
@@ -42,6 +43,13 @@ impl Guest for Looper {
             }
             "tcp" => sockets::tcp(),
             "unix" => sockets::unix(),
+            "ignore-closed" => {
+                let Ok(asked) = ipc::subscribe("looper.v1.ask") else { return };
+                sys::signal_ready();
+                loop {
+                    let _ = asked.recv(60_000);
+                }
+            }
             _ => serve(&mode, 60_000),
         }
     }
@@ -67,7 +75,11 @@ fn serve(mode: &str, timeout_ms: u64) {
                 let _ = reply.recv(20);
             }
             let who = who();
-            let answer = serde_json::json!({ "asked": message.payload, "caller": who });
+            let answer = if mode == "store" {
+                store(&message.payload)
+            } else {
+                serde_json::json!({ "asked": message.payload, "caller": who })
+            };
             let _ = ipc::publish("looper.v1.answer", &answer.to_string());
         }
     }
@@ -90,7 +102,8 @@ fn accept() {
             }
         };
         let said = serde_json::json!({ "proven": proven, "frame": String::from_utf8_lossy(&frame) });
-        let _ = ipc::publish_as("looper.v1.answer", &said.to_string(), proven.as_deref().unwrap_or("anonymous"));
+        let _ =
+            ipc::publish_as("looper.v1.answer", &said.to_string(), proven.as_deref().unwrap_or("anonymous"));
         drop(readable);
         clients.push(client);
     }
@@ -145,8 +158,21 @@ fn build() {
             let _ = ipc::publish("looper.v1.hook", &hook.to_string());
             let reply = replies.recv(5_000).ok().and_then(|e| e.messages.into_iter().next());
             let reply: Option<serde_json::Value> = reply.and_then(|m| serde_json::from_str(&m.payload).ok());
-            let answer = serde_json::json!({ "n": input["n"], "who": input["who"], "reply": reply, "caller": who() });
+            let answer =
+                serde_json::json!({ "n": input["n"], "who": input["who"], "reply": reply, "caller": who() });
             let _ = ipc::publish("looper.v1.answer", &answer.to_string());
+        }
+    }
+}
+
+/// Keeps a text, or tells what is kept where it is asked for nothing.
+fn store(payload: &str) -> serde_json::Value {
+    match serde_json::from_str::<String>(payload) {
+        Ok(text) => serde_json::json!({ "set": kv::kv_set("kept", text.as_bytes()).is_ok() }),
+        Err(_) => {
+            let kept =
+                kv::kv_get("kept").map(|kept| kept.map(|kept| String::from_utf8_lossy(&kept).into_owned()));
+            serde_json::json!({ "get": kept.map_err(|error| format!("{error:?}")) })
         }
     }
 }

@@ -1,8 +1,11 @@
 //! A guest whose handlers do one thing each, named by the action: the runtime's tests call them.
 
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use astrid_sys::astrid::fs::host as fs;
+use astrid_sys::astrid::http1_1_0::host as http;
+use astrid_sys::astrid::io::poll;
 use astrid_sys::astrid::ipc::host as ipc;
 use astrid_sys::astrid::kv::host as kv;
 use astrid_sys::astrid::sys::host as sys;
@@ -15,6 +18,9 @@ struct Probe;
 
 /// Lives in guest memory from call to call.
 static MARKER: AtomicU64 = AtomicU64::new(0);
+
+/// A handle that the guest keeps in its memory from call to call.
+static KEPT: Mutex<Option<ipc::Subscription>> = Mutex::new(None);
 
 impl Guest for Probe {
     fn astrid_hook_trigger(action: String, payload: Vec<u8>) -> CapsuleResult {
@@ -49,6 +55,12 @@ impl Guest for Probe {
                 core::arch::wasm32::unreachable()
             }
             "publish" => done(ipc::publish(text(&input, "topic"), &input["payload"].to_string())),
+            "publish-as" => {
+                let payload = input["payload"].to_string();
+                done(ipc::publish_as(text(&input, "topic"), &payload, text(&input, "principal")))
+            }
+            "fetch-again" => fetch_again(&input),
+            "poll-two" => poll_two(&input),
             "flood" => {
                 let payload = format!("\"{}\"", "x".repeat(number(&input, "bytes") as usize - 2));
                 let published = (0..number(&input, "count"))
@@ -61,6 +73,11 @@ impl Guest for Probe {
                     .take_while(|_| ipc::subscribe(text(&input, "topic")).map(std::mem::forget).is_ok());
                 answer("final", Some(json!(made.count()).to_string()))
             }
+            "subscribe-kept" => done(ipc::subscribe(text(&input, "topic")).map(|s| *KEPT.lock().unwrap() = Some(s))),
+            "poll-kept" => match &*KEPT.lock().unwrap() {
+                Some(kept) => done(kept.poll().map(|envelope| envelope.messages.len())),
+                None => answer("final", Some(json!("nothing kept").to_string())),
+            },
             "recv-then-caller" => {
                 let envelope = ipc::subscribe(text(&input, "topic")).and_then(|s| {
                     let _ = ipc::publish("probe.v1.listening", "{}");
@@ -119,6 +136,44 @@ fn done<T: serde::Serialize, E: std::fmt::Debug>(result: Result<T, E>) -> Capsul
         Ok(value) => json!({ "ok": value }),
         Err(error) => json!({ "err": format!("{error:?}") }),
     };
+    answer("final", Some(said.to_string()))
+}
+
+/// Leaves the host, then publishes to itself until nothing is left, and says how that ended.
+fn fetch_again(input: &Value) -> CapsuleResult {
+    let get = http::HttpRequestData {
+        url: text(input, "url").to_owned(),
+        method: http::HttpMethod::Get,
+        headers: Vec::new(),
+        body: None,
+    };
+    let fetched = http::http_request(&get).map(|response| response.status);
+    let left = number(input, "left");
+    let mut next = input.clone();
+    next["left"] = json!(left.saturating_sub(1));
+    let published = if left > 0 { ipc::publish("probe.v1.fetch-again", &next.to_string()) } else { Ok(()) };
+    if left == 0 || !matches!(fetched, Ok(200)) || published.is_err() {
+        let said = json!({ "left": left, "fetched": format!("{fetched:?}"), "published": format!("{published:?}") });
+        let _ = ipc::publish("probe.v1.ended", &said.to_string());
+    }
+    answer("continue", None)
+}
+
+/// Waits for a subscription and a silent connection at once, and drains what woke it.
+fn poll_two(input: &Value) -> CapsuleResult {
+    let (Ok(inbox), Ok(silent)) = (
+        ipc::subscribe(text(input, "topic")),
+        net::connect_tcp(text(input, "host"), number(input, "port") as u16),
+    ) else {
+        return answer("final", Some(json!("neither").to_string()));
+    };
+    let (message, bytes) = (inbox.subscribe_readiness(), silent.subscribe_readable());
+    let fresh = message.ready();
+    let _ = ipc::publish("probe.v1.listening", "{}");
+    let woken = poll::poll(&[&message, &bytes]).ok();
+    let still = message.ready();
+    let drained = inbox.poll().map(|envelope| envelope.messages.len()).ok();
+    let said = json!({ "fresh": fresh, "woken": woken, "still": still, "drained": drained, "after": message.ready() });
     answer("final", Some(said.to_string()))
 }
 
