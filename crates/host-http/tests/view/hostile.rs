@@ -7,6 +7,7 @@ use astrid_host_context::{
     Budgets, CallContext, CallSlot, CapsuleId, HostContext, HostCx, HostServices, JsonLines,
 };
 use astrid_host_http::{Error, HttpClient, HttpCtx, HttpCtxView, HttpSettings, HttpView, Timeouts};
+use astrid_host_testkit::AllowAll;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use wasmtime::component::ResourceTable;
 

@@ -85,17 +85,6 @@ fn serve(mode: &str, timeout_ms: u64) {
     }
 }
 
-/// Keeps a text, or tells what is kept where it is asked for nothing.
-fn store(payload: &str) -> serde_json::Value {
-    match serde_json::from_str::<String>(payload) {
-        Ok(text) => serde_json::json!({ "set": kv::kv_set("kept", text.as_bytes()).is_ok() }),
-        Err(_) => {
-            let kept = kv::kv_get("kept").map(|kept| kept.map(|kept| String::from_utf8_lossy(&kept).into_owned()));
-            serde_json::json!({ "get": kept.map_err(|error| format!("{error:?}")) })
-        }
-    }
-}
-
 /// Says of each local client who it is proven to be, and passes its first frame on in its name.
 fn accept() {
     let Ok(listener) = net::bind_unix() else { return };
@@ -113,7 +102,8 @@ fn accept() {
             }
         };
         let said = serde_json::json!({ "proven": proven, "frame": String::from_utf8_lossy(&frame) });
-        let _ = ipc::publish_as("looper.v1.answer", &said.to_string(), proven.as_deref().unwrap_or("anonymous"));
+        let _ =
+            ipc::publish_as("looper.v1.answer", &said.to_string(), proven.as_deref().unwrap_or("anonymous"));
         drop(readable);
         clients.push(client);
     }
@@ -168,8 +158,21 @@ fn build() {
             let _ = ipc::publish("looper.v1.hook", &hook.to_string());
             let reply = replies.recv(5_000).ok().and_then(|e| e.messages.into_iter().next());
             let reply: Option<serde_json::Value> = reply.and_then(|m| serde_json::from_str(&m.payload).ok());
-            let answer = serde_json::json!({ "n": input["n"], "who": input["who"], "reply": reply, "caller": who() });
+            let answer =
+                serde_json::json!({ "n": input["n"], "who": input["who"], "reply": reply, "caller": who() });
             let _ = ipc::publish("looper.v1.answer", &answer.to_string());
+        }
+    }
+}
+
+/// Keeps a text, or tells what is kept where it is asked for nothing.
+fn store(payload: &str) -> serde_json::Value {
+    match serde_json::from_str::<String>(payload) {
+        Ok(text) => serde_json::json!({ "set": kv::kv_set("kept", text.as_bytes()).is_ok() }),
+        Err(_) => {
+            let kept =
+                kv::kv_get("kept").map(|kept| kept.map(|kept| String::from_utf8_lossy(&kept).into_owned()));
+            serde_json::json!({ "get": kept.map_err(|error| format!("{error:?}")) })
         }
     }
 }
