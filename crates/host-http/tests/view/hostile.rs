@@ -198,11 +198,7 @@ async fn a_crash_between_request_and_answer_leaves_the_first_record_in_the_file(
         let client = HttpClient::builder(airlock).build().unwrap();
         let mut store = Recorded {
             call: CallSlot::new(CallContext::builder(CapsuleId::parse("fake").unwrap()).build()),
-            services: HostServices::new(
-                Arc::new(astrid_host_testkit::AllowAll),
-                Arc::new(Budgets::new()),
-                sink,
-            ),
+            services: HostServices::new(Arc::new(AllowAll), Arc::new(Budgets::new()), sink),
             table: ResourceTable::new(),
             http: HttpCtx::builder(client).build(),
         };
