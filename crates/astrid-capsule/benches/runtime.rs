@@ -2,10 +2,7 @@
 //! a no-op handler against bare wasmtime calls of the same export, a start from the compile cache
 //! against a cold one, and the memory of many instances.
 //!
-//! What a no-op handler costs beyond wasmtime, as `perf` saw it: the look at the overlay file's times (openat2)
-//! is the largest single part, then a lookup under a lock by principal for each of profile, token, place, fuel
-//! and total, and one allocation for the call's context. A token or queue made anew for each call
-//! cost as much again; both are kept now (`principals/src/tokens.rs`, `in_flight.rs`).
+//! Where a no-op handler's time goes is in ARCHITECTURE.md, "What a handler call costs".
 #![expect(
     clippy::unwrap_used,
     clippy::print_stdout,

@@ -77,6 +77,14 @@ impl Invoker {
             Caller { provenance, source: Uuid::nil(), at: SystemTime::now(), trail: Trail::default() };
         Self { caller, authority: Some(principal) }
     }
+
+    /// Whose authority, and for which message; a call without an invoker has neither.
+    pub(crate) fn split(invoker: Option<Self>) -> (Option<Principal>, Option<Caller>) {
+        match invoker {
+            Some(Self { caller, authority }) => (authority, Some(caller)),
+            None => (None, None),
+        }
+    }
 }
 
 /// A loaded capsule.

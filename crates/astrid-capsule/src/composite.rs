@@ -1,6 +1,7 @@
 //! A capsule as a whole: its manifest, its engines, its state.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
 use astrid_capsule_manifest::{Binding, CapsuleManifest};
@@ -21,13 +22,18 @@ use crate::{
 /// Action every SDK guest with tools understands, whether or not its manifest binds it.
 const DESCRIBE: &str = tools::DESCRIBE;
 
+pub(crate) const READY: u8 = 0;
+const UNLOADING: u8 = 1;
+const UNLOADED: u8 = 2;
+
 /// Everything one capsule consists of. A capsule without a component has no program and no handlers.
 pub(crate) struct CompositeCapsule {
     pub(crate) manifest: CapsuleManifest,
     pub(crate) uuid: Uuid,
     pub(crate) wasm: Option<WasmEngine>,
     pub(crate) timings: Timings,
-    pub(crate) state: Mutex<State>,
+    /// [`READY`], [`UNLOADING`] or [`UNLOADED`]; what can go wrong meanwhile is asked of the engine.
+    pub(crate) phase: AtomicU8,
     pub(crate) tools: Mutex<Option<Vec<ToolDescriptor>>>,
 }
 
@@ -36,18 +42,12 @@ impl CompositeCapsule {
         CapsuleError::of(self.id(), code, problem)
     }
 
-    async fn invoke(
-        &self,
-        action: &str,
-        payload: &Bytes,
-        caller: &mut Option<Invoker>,
-    ) -> Result<HandlerResult, CapsuleError> {
-        if *self.state.lock() != State::Ready {
-            return Err(self.refused(Code::NotReady, "is not ready"));
-        }
+    /// What handles `action`, which only a binding makes a handler.
+    fn handler(&self, action: &str) -> Result<&WasmEngine, CapsuleError> {
+        self.ready()?;
         let bound = action == DESCRIBE || self.manifest.bindings.iter().any(|b| b.action == action);
         match &self.wasm {
-            Some(wasm) if bound && wasm.has_handlers() => Ok(wasm.invoke(action, payload, caller).await),
+            Some(wasm) if bound && wasm.has_handlers() => Ok(wasm),
             _ => {
                 let bindings = &self.manifest.bindings;
                 let known: Vec<_> = bindings.iter().map(|binding| binding.action.as_str()).collect();
@@ -58,6 +58,17 @@ impl CompositeCapsule {
             }
         }
     }
+
+    fn ready(&self) -> Result<(), CapsuleError> {
+        if self.phase.load(Ordering::Acquire) == READY {
+            return Ok(());
+        }
+        Err(self.refused(Code::NotReady, "is not ready"))
+    }
+}
+
+fn or_deny(answer: Result<HandlerResult, String>) -> HandlerResult {
+    answer.unwrap_or_else(|reason| HandlerResult::Deny { reason })
 }
 
 impl Capsule for CompositeCapsule {
@@ -74,8 +85,12 @@ impl Capsule for CompositeCapsule {
     }
 
     fn state(&self) -> State {
-        let state = self.state.lock().clone();
-        let (State::Ready, Some(wasm)) = (&state, &self.wasm) else { return state };
+        let wasm = match (self.phase.load(Ordering::Acquire), &self.wasm) {
+            (READY, Some(wasm)) => wasm,
+            (READY, None) => return State::Ready,
+            (UNLOADING, _) => return State::Unloading,
+            _ => return State::Unloaded,
+        };
         match (wasm.failure(), wasm.degraded()) {
             (Some(reason), _) => State::Failed(reason),
             (None, Some(reason)) => State::Degraded(reason),
@@ -95,23 +110,28 @@ impl Capsule for CompositeCapsule {
         &'a self,
         action: &'a str,
         payload: Bytes,
-        mut caller: Option<Invoker>,
+        caller: Option<Invoker>,
     ) -> BoxFuture<'a, Result<HandlerResult, CapsuleError>> {
-        Box::pin(async move { self.invoke(action, &payload, &mut caller).await })
+        let (authority, mut message) = Invoker::split(caller);
+        Box::pin(async move {
+            let handler = self.handler(action)?;
+            Ok(or_deny(handler.invoke(action, &payload, authority.as_ref(), &mut message).await))
+        })
     }
 
     fn run_job<'a>(
         &'a self,
         action: &'a str,
         payload: Bytes,
-        mut caller: Option<Invoker>,
+        caller: Option<Invoker>,
     ) -> BoxFuture<'a, Result<HandlerResult, CapsuleError>> {
+        let (authority, mut message) = Invoker::split(caller);
         Box::pin(async move {
-            if *self.state.lock() != State::Ready {
-                return Err(self.refused(Code::NotReady, "is not ready"));
-            }
+            self.ready()?;
             match &self.wasm {
-                Some(wasm) if wasm.has_handlers() => Ok(wasm.invoke(action, &payload, &mut caller).await),
+                Some(wasm) if wasm.has_handlers() => {
+                    Ok(or_deny(wasm.invoke(action, &payload, authority.as_ref(), &mut message).await))
+                }
                 _ => Err(self.refused(Code::NotSupported, "has no handlers")),
             }
         })
@@ -174,14 +194,12 @@ impl Capsule for CompositeCapsule {
 
     fn unload(&self) -> BoxFuture<'_, Result<(), CapsuleError>> {
         Box::pin(async move {
-            if std::mem::replace(&mut *self.state.lock(), State::Unloading) != State::Ready {
-                *self.state.lock() = State::Unloaded;
-                return Ok(());
-            }
-            if let Some(wasm) = &self.wasm {
+            if self.phase.swap(UNLOADING, Ordering::AcqRel) == READY
+                && let Some(wasm) = &self.wasm
+            {
                 wasm.unload().await;
             }
-            *self.state.lock() = State::Unloaded;
+            self.phase.store(UNLOADED, Ordering::Release);
             Ok(())
         })
     }

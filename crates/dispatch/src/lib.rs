@@ -50,7 +50,7 @@
 //! | what waits in it | – | `chain.rs`, `task.rs` |
 //! | independent handlers and chains | – | `chain.rs` |
 //! | events of the host that wait for room, lag | – | `late.rs` |
-//! | permits, lent out around host waits | [`Limits`], [`guest_entered`], [`guest_left`], [`waiting`] | `permits.rs`, `lend.rs`, `site.rs` |
+//! | permits, lent out around host waits | [`Limits`], [`guest_entered`], [`guest_left`], [`Whereabouts`], [`waiting`] | `permits.rs`, `lend.rs`, `site.rs` |
 //! | publishers in a circle | – | `waits.rs` |
 //! | who may invoke tools and commands, grants | [`Access`] | `access.rs`, `prompts.rs`, `turns.rs` |
 //! | receipts of failure, native services | [`NativeGuard`] | `fate.rs`, `receipt.rs`, `native.rs` |
@@ -89,7 +89,7 @@ pub use dispatcher::{Dispatcher, DispatcherBuilder};
 pub use hooks::{HookError, HookService};
 pub use limits::{FixedLimits, Limits};
 pub use native::NativeGuard;
-pub use site::{guest_entered, guest_left, waiting};
+pub use site::{Whereabouts, guest_entered, guest_left, waiting};
 pub use stats::Stats;
 pub use target::{Answer, BoxFuture, Call, Target};
 pub use watchdog::Views;

@@ -127,7 +127,8 @@ impl<T> std::fmt::Debug for GuestPre<T> {
     }
 }
 
-type Hook<'a> = TypedFunc<(&'a str, &'a [u8]), (CapsuleResult,)>;
+/// The handler's export: action and payload in, answer out.
+pub type Hook<'a> = TypedFunc<(&'a str, &'a [u8]), (CapsuleResult,)>;
 type Plain = TypedFunc<(), ()>;
 
 /// One instance with its real exports. Every call must use the store it was made in.
@@ -162,9 +163,17 @@ impl GuestInstance {
         action: &str,
         payload: &[u8],
     ) -> Result<CapsuleResult, CallError> {
-        let hook: Hook<'_> = self.hook.ok_or(CallError::NotExported(HOOK))?;
-        let called = hook.call_async(store, (action, payload)).await;
-        called.map(|(result,)| result).map_err(|source| CallError::Ended { export: HOOK, source })
+        let hook: &Hook<'_> = self.hook()?;
+        hook.call_async(store, (action, payload)).await.map(|(result,)| result).map_err(ended_hook)
+    }
+
+    /// The handler itself, for hosts that place its future themselves. What a call of it fails with,
+    /// [`ended_hook`] makes the same error of.
+    ///
+    /// # Errors
+    /// [`CallError::NotExported`].
+    pub fn hook(&self) -> Result<&Hook<'static>, CallError> {
+        self.hook.as_ref().ok_or(CallError::NotExported(HOOK))
     }
 
     /// Runs the background loop until it returns.
@@ -199,6 +208,12 @@ impl GuestInstance {
     ) -> Result<(), CallError> {
         call(self.upgrade, store, UPGRADE).await
     }
+}
+
+/// The error of a handler's call that did not return.
+#[must_use]
+pub fn ended_hook(source: wasmtime::Error) -> CallError {
+    CallError::Ended { export: HOOK, source }
 }
 
 async fn call<T: Send + 'static>(

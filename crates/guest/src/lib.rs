@@ -52,7 +52,7 @@ mod render;
 
 pub use check::{WrongType, check_types};
 pub use exports::{Exports, InspectError};
-pub use instance::{CallError, CapsuleResult, GuestInstance, GuestPre, InstanceError};
+pub use instance::{CallError, CapsuleResult, GuestInstance, GuestPre, Hook, InstanceError, ended_hook};
 pub use outcome::{HookOutcome, MAX_ACTION, MAX_DATA, MAX_REASON, PayloadKind};
 
 use wasmtime::component::Linker;

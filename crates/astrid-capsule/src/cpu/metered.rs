@@ -1,7 +1,7 @@
 //! Drives a guest call: one of its principal's places while it computes, a pause when it burns too fast.
 
 use std::future::{Future, poll_fn};
-use std::pin::pin;
+use std::pin::Pin;
 use std::task::{Poll, ready};
 use std::time::Duration;
 
@@ -14,13 +14,12 @@ use super::FuelGauge;
 /// without a look at the window. The place is taken for computing alone: a call that waits for the
 /// host, or for another handler of its principal, has none.
 pub(crate) async fn metered<T>(
-    call: impl Future<Output = T>,
+    mut call: Pin<&mut impl Future<Output = T>>,
     fuel: u64,
     gauge: &FuelGauge,
     admission: &mut Admission<'_>,
     mut place: Turn<'_>,
 ) -> T {
-    let mut call = pin!(call);
     loop {
         let turn = poll_fn(|cx| {
             ready!(place.poll_enter(cx));
@@ -36,9 +35,9 @@ pub(crate) async fn metered<T>(
         });
         match turn.await {
             Ok(value) => return value,
-            // The call is polled again afterwards, whatever it waits for. Meanwhile its permits are
-            // for others.
-            Err(pause) => astrid_dispatch::waiting(tokio::time::sleep(pause)).await,
+            // The call is polled again afterwards, whatever it waits for. Meanwhile its permits are for
+            // others. Boxed: few calls pause, and every one would carry the timer.
+            Err(pause) => Box::pin(astrid_dispatch::waiting(tokio::time::sleep(pause))).await,
         }
     }
 }

@@ -226,3 +226,58 @@ async fn exclusive_waits_for_what_is_lent_and_lends_nothing_until_it_ends() {
     drop(alone);
     assert!(pool.checkout(Some(&alice), None).await.is_ok());
 }
+
+#[tokio::test]
+async fn those_that_wait_are_served_in_order_and_before_whoever_comes_later() {
+    let (pool, alice) = (Pool::affine(Count::default(), 1), name("alice"));
+    use_once(&pool, &alice).await;
+    let held = pool.take(Some(&alice)).unwrap();
+    let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
+    let mut waiting: Vec<_> = (0..3).map(|_| Box::pin(pool.checkout(Some(&alice), None))).collect();
+    assert!(waiting.iter_mut().all(|waiter| waiter.as_mut().poll(&mut cx).is_pending()));
+    held.give_back();
+    assert!(pool.take(Some(&alice)).is_none(), "the item idles for who came first");
+    let mut late = Box::pin(pool.checkout(Some(&alice), None));
+    assert!(late.as_mut().poll(&mut cx).is_pending());
+    for mut waiter in waiting {
+        assert!(late.as_mut().poll(&mut cx).is_pending());
+        waiter.as_mut().await.unwrap().give_back();
+    }
+    late.await.unwrap().give_back();
+    pool.take(Some(&alice)).unwrap().give_back();
+}
+
+#[tokio::test]
+async fn a_place_handed_to_a_call_that_went_away_goes_on() {
+    let (pool, alice) = (Pool::affine(Count::default(), 1), name("alice"));
+    let held = pool.checkout(Some(&alice), None).await.unwrap();
+    let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
+    let mut waiting: Vec<_> = (0..2).map(|_| Box::pin(pool.checkout(Some(&alice), None))).collect();
+    assert!(waiting.iter_mut().all(|waiter| waiter.as_mut().poll(&mut cx).is_pending()));
+    held.give_back();
+    drop(waiting.remove(0));
+    let next = waiting.remove(0).await.unwrap();
+    let mut gone = Box::pin(pool.checkout(Some(&alice), None));
+    assert!(gone.as_mut().poll(&mut cx).is_pending());
+    next.give_back();
+    drop(gone);
+    pool.take(Some(&alice)).unwrap().give_back();
+}
+
+#[tokio::test]
+async fn draining_waits_for_what_is_lent_and_for_nothing_else() {
+    let (pool, alice) = (Pool::affine(Count::default(), 2), name("alice"));
+    let (first, second) =
+        (pool.checkout(Some(&alice), None).await.unwrap(), pool.checkout(Some(&alice), None).await.unwrap());
+    let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
+    let mut waiter = Box::pin(pool.checkout(Some(&alice), None));
+    assert!(waiter.as_mut().poll(&mut cx).is_pending());
+    let mut drained = Box::pin(pool.drain(Duration::from_secs(3600)));
+    assert!(drained.as_mut().poll(&mut cx).is_pending());
+    assert!(matches!(waiter.await, Err(Unavailable::Closed)));
+    first.give_back();
+    assert!(drained.as_mut().poll(&mut cx).is_pending());
+    drop(second);
+    drained.await;
+    assert!(pool.take(Some(&alice)).is_none());
+}

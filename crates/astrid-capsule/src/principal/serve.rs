@@ -4,8 +4,6 @@ use astrid_host_context::{Attribution, CallContext, Caller, Principal, Standing}
 use astrid_host_sys::LogRouter;
 use astrid_principals::{Desk, Principals, Resolved, Tokens};
 
-use crate::Invoker;
-
 /// Looks up everything that calls of `who` through one capsule need, and makes its directories. An error
 /// is a deny's reason.
 pub(crate) async fn open_desk(
@@ -55,17 +53,16 @@ pub(crate) fn disabled(who: Option<&Principal>) -> String {
 
 /// The owner answers for what the host says itself, and for nobody else: a message that names a
 /// principal and gives it no authority is nobody's.
-pub(crate) fn whom(
-    caller: Option<Invoker>,
-    idle: &CallContext,
-) -> Result<(Option<Principal>, Option<Caller>), String> {
-    let owner = || idle.principal().cloned();
-    match caller {
-        None => Ok((owner(), None)),
-        Some(Invoker { caller, authority: Some(who) }) => Ok((Some(who), Some(caller))),
-        Some(Invoker { caller, authority: None }) => match caller.provenance.attribution {
-            Attribution::System => Ok((owner(), Some(caller))),
-            Attribution::Verified(_) | Attribution::Claimed(_) => Err("invalid principal".to_owned()),
-        },
+pub(crate) fn whom<'a>(
+    authority: Option<&'a Principal>,
+    message: Option<&Caller>,
+    idle: &'a CallContext,
+) -> Result<Option<&'a Principal>, String> {
+    if authority.is_some() {
+        return Ok(authority);
+    }
+    match message.map(|message| &message.provenance.attribution) {
+        None | Some(Attribution::System) => Ok(idle.principal()),
+        Some(Attribution::Verified(_) | Attribution::Claimed(_)) => Err("invalid principal".to_owned()),
     }
 }

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::AtomicU8;
 use std::time::Instant;
 
 use astrid_capsule_discovery::Fingerprint;
@@ -17,7 +18,7 @@ use uuid::Uuid;
 use super::Inner;
 use super::registry::{Entry, Reserved};
 use crate::capsule::SharedCapsule;
-use crate::composite::CompositeCapsule;
+use crate::composite::{CompositeCapsule, READY};
 use crate::dispatch::CapsuleTarget;
 use crate::domains::{DomainKit, Ends, Identity};
 use crate::gate;
@@ -25,7 +26,7 @@ use crate::inbound::{Publisher, Queue};
 use crate::load::{Program, Source, explain_unlinked};
 use crate::pool::Mode;
 use crate::wasm::{Parts, RunSettings, Template, WasmEngine};
-use crate::{CapsuleError, Code, State, Timings};
+use crate::{CapsuleError, Code, Timings};
 
 /// A capsule directory whose manifest was read already, by discovery.
 pub(super) struct Known {
@@ -167,7 +168,7 @@ async fn assemble(
         uuid: identity.uuid,
         wasm,
         timings,
-        state: Mutex::new(State::Ready),
+        phase: AtomicU8::new(READY),
         tools: Mutex::default(),
     });
     Ok(Entry { capsule, gate, _bindings: bindings, dir, build, owner: identity.owner, approved, meta })

@@ -1,8 +1,9 @@
 //! One call of a handler, from admission to result.
 
+use std::pin::pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use astrid_guest::{CallError, CapsuleResult, HookOutcome, PayloadKind};
+use astrid_guest::{CallError, CapsuleResult, Hook, HookOutcome, PayloadKind, ended_hook};
 use astrid_host_context::{Caller, Invocation, Principal, Standing};
 use astrid_principals::{Admission, Desk, FuelRate, Quotas};
 use bytes::Bytes;
@@ -11,10 +12,10 @@ use tokio::time::Instant;
 use super::engine::WasmEngine;
 use super::store::{Instance, Template};
 use super::trap;
+use crate::HandlerResult;
 use crate::cpu::metered;
 use crate::pool::{Lease, Unavailable};
 use crate::principal::{disabled, open_desk, whom};
-use crate::{HandlerResult, Invoker};
 
 static INVOCATIONS: AtomicU64 = AtomicU64::new(1);
 
@@ -22,72 +23,77 @@ static INVOCATIONS: AtomicU64 = AtomicU64::new(1);
 type Lent<'a> = Lease<'a, Box<Instance>>;
 
 impl WasmEngine {
-    /// Runs the handler of `action` for `caller`, which it takes. Whatever goes wrong is a deny, so that a
-    /// chain stops closed.
-    pub(crate) async fn invoke(
-        &self,
-        action: &str,
-        payload: &Bytes,
-        caller: &mut Option<Invoker>,
-    ) -> HandlerResult {
-        match self.try_invoke(action, payload, caller).await {
-            Ok(result) => result,
-            Err(reason) => HandlerResult::Deny { reason },
-        }
-    }
-
-    async fn try_invoke(
-        &self,
-        action: &str,
-        payload: &Bytes,
-        caller: &mut Option<Invoker>,
-    ) -> Result<HandlerResult, String> {
-        let begun = Instant::now();
-        let Template { principals, idle, .. } = &self.parts.template;
-        let (who, mut message) = whom(caller.take(), idle)?;
-        let who = who.as_ref();
-        // What waits is boxed: it is rare, and every call would carry its future.
-        let (held, desk) = match self.at_hand(who, begun) {
-            Some((lease, desk)) => (Some(lease), desk),
-            None => (None, Box::pin(self.look_up(who)).await?),
-        };
-        let quotas = &desk.profile.quotas;
-        // From before admission, so that waiting spends the same budget as running.
-        let deadline = (!self.parts.is_uplink).then(|| begun + quotas.timeout());
-        let admitted = held.as_ref().and_then(|_| desk.fuel.try_admit(rate(quotas), begun));
-        let (mut lease, mut admission) = match (held, admitted) {
-            (Some(lease), Some(admission)) => (lease, admission),
-            (held, _) => {
-                // Nobody holds an instance while it waits for something else.
-                held.into_iter().for_each(Lease::give_back);
-                Box::pin(self.wait_for_turn(who, &desk, deadline)).await?
+    /// Runs the handler of `action` under `authority`, or as the capsule's owner, for `message`, which it
+    /// takes. Whatever goes wrong is a deny with this text, so that a chain stops closed.
+    #[expect(
+        clippy::manual_async_fn,
+        reason = "an async fn keeps its arguments twice in a future that every call copies"
+    )]
+    pub(crate) fn invoke<'a>(
+        &'a self,
+        action: &'a str,
+        payload: &'a Bytes,
+        authority: Option<&'a Principal>,
+        message: &'a mut Option<Caller>,
+    ) -> impl Future<Output = Result<HandlerResult, String>> + 'a {
+        async move {
+            let now = Instant::now();
+            let Template { principals, idle, .. } = &self.parts.template;
+            let who = whom(authority, message.as_ref(), idle)?;
+            // What waits is boxed: it is rare, and every call would carry its future.
+            let (held, desk) = match self.at_hand(who, now) {
+                Some((lease, desk)) => (Some(lease), desk),
+                None => (None, Box::pin(self.look_up(who)).await?),
+            };
+            let quotas = &desk.profile.quotas;
+            // From before admission, so that waiting spends the same budget as running.
+            let deadline = (!self.parts.is_uplink).then(|| now + quotas.timeout());
+            let admitted = held.as_ref().and_then(|_| desk.fuel.try_admit(rate(quotas), now));
+            let (mut lease, mut admission) = match (held, admitted) {
+                (Some(lease), Some(admission)) => (lease, admission),
+                (held, _) => {
+                    // Nobody holds an instance while it waits for something else.
+                    held.into_iter().for_each(Lease::give_back);
+                    Box::pin(self.wait_for_turn(who, &desk, deadline)).await?
+                }
+            };
+            let instance = lease.item();
+            let fuel = principals.fuel.per_invocation();
+            let fresh = begin(instance, who, message.take(), deadline, &desk, fuel, admission.interval());
+            let Instance { store, guest, gauge, .. } = &mut **instance;
+            let answer = match fresh.and_then(|()| guest.hook()) {
+                Ok(hook) => {
+                    let hook: &Hook<'_> = hook;
+                    let place = desk.places.turn(self.id(), quotas.max_in_flight_calls);
+                    let call = pin!(hook.call_async(&mut *store, (action, payload)));
+                    let answer = metered(call, fuel, gauge, &mut admission, place).await;
+                    answer.map(|(answer,)| answer).map_err(ended_hook)
+                }
+                Err(error) => Err(error),
+            };
+            let burnt = fuel.saturating_sub(instance.store.get_fuel().unwrap_or(0));
+            admission.settle(burnt);
+            let held = instance.store.data().meter.bytes();
+            // An instance is one principal's for good, so what it held before was noted then.
+            if let Some(who) = who.filter(|_| held > instance.sampled) {
+                principals.memory.sample(who, held);
+                instance.sampled = held;
             }
-        };
-        let instance = lease.item();
-        let answer =
-            self.call(instance, who, &mut message, deadline, action, payload, &desk, &mut admission).await;
-        let burnt = principals.fuel.per_invocation().saturating_sub(instance.store.get_fuel().unwrap_or(0));
-        admission.settle(burnt);
-        let held = instance.store.data().meter.bytes();
-        // An instance is one principal's for good, so what it held before was noted then.
-        if let Some(who) = who.filter(|_| held > instance.sampled) {
-            principals.memory.sample(who, held);
-            instance.sampled = held;
+            let answer = answer.map_err(|error| {
+                tracing::error!(target: "astrid.capsule", capsule = %self.id(), action, error = ?error, "handler failed");
+                self.count(&error);
+                trap::reason(&error, quotas.timeout(), who)
+            })?;
+            // A guest that had the time to answer for a principal who is gone answers nobody.
+            if instance.store.data().call.standing() == Standing::Retired {
+                return Err(disabled(who));
+            }
+            instance.store.data_mut().clear(self.parts.mode);
+            instance.desk = Some(desk);
+            lease.give_back();
+            self.traps.answered();
+            Ok(self.judge(answer))
         }
-        let answer = answer.map_err(|error| {
-            tracing::error!(target: "astrid.capsule", capsule = %self.id(), action, error = ?error, "handler failed");
-            self.count(&error);
-            trap::reason(&error, quotas.timeout(), who)
-        })?;
-        // A guest that had the time to answer for a principal who is gone answers nobody.
-        if instance.store.data().call.standing() == Standing::Retired {
-            return Err(disabled(who));
-        }
-        instance.store.data_mut().clear(self.parts.mode);
-        instance.desk = Some(desk);
-        lease.give_back();
-        self.traps.answered();
-        Ok(self.judge(answer))
     }
 
     fn count(&self, error: &CallError) {
@@ -128,39 +134,6 @@ impl WasmEngine {
         Ok((lease, admission))
     }
 
-    #[expect(clippy::too_many_arguments, reason = "all that one call consists of, used here alone")]
-    async fn call(
-        &self,
-        instance: &mut Instance,
-        who: Option<&Principal>,
-        message: &mut Option<Caller>,
-        deadline: Option<Instant>,
-        action: &str,
-        payload: &Bytes,
-        desk: &Desk,
-        admission: &mut Admission<'_>,
-    ) -> Result<CapsuleResult, CallError> {
-        let ended = |source| CallError::Ended { export: astrid_guest::HOOK, source };
-        let Instance { store, guest, gauge, .. } = instance;
-        let quotas = &desk.profile.quotas;
-        let state = store.data_mut();
-        state.begin(Invocation {
-            principal: who,
-            caller: message.take(),
-            deadline,
-            cancellation: &desk.token,
-            number: INVOCATIONS.fetch_add(1, Ordering::Relaxed),
-        });
-        state.meter.retarget(quotas.max_memory_bytes);
-        let fuel = self.parts.template.principals.fuel.per_invocation();
-        gauge.set(fuel);
-        store.set_epoch_deadline(1);
-        store.set_fuel(fuel).map_err(ended)?;
-        store.fuel_async_yield_interval(Some(admission.interval())).map_err(ended)?;
-        let place = desk.places.turn(self.id(), quotas.max_in_flight_calls);
-        metered(guest.call_hook(store, action, payload), fuel, gauge, admission, place).await
-    }
-
     fn unavailable(&self, error: Unavailable<wasmtime::Error>) -> String {
         match error {
             Unavailable::Timeout => "no instance became free before the deadline".to_owned(),
@@ -186,6 +159,32 @@ impl WasmEngine {
             }
         }
     }
+}
+
+/// Puts everything of one call into the store.
+fn begin(
+    instance: &mut Instance,
+    who: Option<&Principal>,
+    caller: Option<Caller>,
+    deadline: Option<Instant>,
+    desk: &Desk,
+    fuel: u64,
+    interval: u64,
+) -> Result<(), CallError> {
+    let Instance { store, gauge, .. } = instance;
+    let state = store.data_mut();
+    state.begin(Invocation {
+        principal: who,
+        caller,
+        deadline,
+        cancellation: &desk.token,
+        number: INVOCATIONS.fetch_add(1, Ordering::Relaxed),
+    });
+    state.meter.retarget(desk.profile.quotas.max_memory_bytes);
+    gauge.set(fuel);
+    store.set_epoch_deadline(1);
+    store.set_fuel(fuel).map_err(ended_hook)?;
+    store.fuel_async_yield_interval(Some(interval)).map_err(ended_hook)
 }
 
 /// How fast the principal may burn.

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use astrid_dispatch::Whereabouts;
 use astrid_host_context::{CallContext, CallSlot, HostContext, HostCx, HostServices, Invocation};
 use astrid_host_fs::{FsCtx, FsCtxView, FsView};
 use astrid_host_http::{HttpCtx, HttpCtxView, HttpView};
@@ -44,6 +45,8 @@ pub(crate) struct HostState {
     pub(super) meter: StoreMemoryMeter,
     pub(super) gauge: Arc<FuelGauge>,
     pub(super) epoch: EpochState,
+    /// Of the running call, for the permits it holds while the guest computes.
+    pub(super) whereabouts: Whereabouts,
 }
 
 impl HostState {
@@ -62,12 +65,14 @@ impl HostState {
             meter,
             gauge: Arc::default(),
             epoch: EpochState::new(EpochRule::Invocation { deadline: None }),
+            whereabouts: Whereabouts::default(),
         }
     }
 
     /// Puts an invocation's context in force, until [`HostState::clear`].
     pub(super) fn begin(&mut self, invocation: Invocation<'_>) {
         self.epoch = EpochState::new(EpochRule::Invocation { deadline: invocation.deadline });
+        self.whereabouts = Whereabouts::here();
         self.other.serve(invocation);
         self.call.exchange(&mut self.other);
     }
@@ -77,6 +82,7 @@ impl HostState {
     pub(super) fn clear(&mut self, mode: Mode) {
         self.call.exchange(&mut self.other);
         self.other.rest();
+        self.whereabouts = Whereabouts::default();
         if mode == Mode::Affine && !self.table.is_empty() {
             self.table = ResourceTable::new();
         }

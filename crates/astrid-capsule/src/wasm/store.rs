@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use astrid_dispatch::{guest_entered, guest_left};
 use astrid_guest::{GuestInstance, GuestPre};
 use astrid_host_context::{CallContext, HostServices, Principal};
 use astrid_host_sys::LogRouter;
@@ -76,8 +75,12 @@ impl Template {
         store.call_hook(|mut store, hook| {
             // Permits are lent out while a call waits in the host.
             match hook {
-                CallHook::CallingWasm | CallHook::ReturningFromHost => guest_entered(),
-                CallHook::CallingHost | CallHook::ReturningFromWasm => guest_left(),
+                CallHook::CallingWasm | CallHook::ReturningFromHost => {
+                    store.data().whereabouts.guest_entered();
+                }
+                CallHook::CallingHost | CallHook::ReturningFromWasm => {
+                    store.data().whereabouts.guest_left();
+                }
             }
             if let CallHook::CallingHost = hook {
                 let left = store.get_fuel()?;
