@@ -64,6 +64,10 @@ pub struct Config {
     /// `[uplinks."<capsule>"] platforms`; of other platforms only links that the capsule itself made do, so
     /// that a new bridge cannot speak for everybody who is linked already.
     pub uplink_platforms: BTreeMap<String, Vec<Platform>>,
+    /// Whether the workspace's owner may keep files from every capsule by a `.astridignore` at its root, with
+    /// the syntax of gitignore. Read at the start; off, because a file that came with somebody's repository
+    /// must not decide unasked what capsules can do. Processes that capsules start do not heed it.
+    pub workspace_ignore_file: bool,
     /// Section `[http]`.
     pub http: HttpSettings,
     /// Further root certificates as PEM, `http.extra_ca`.
@@ -90,6 +94,7 @@ impl Default for Config {
             local_egress: LocalEgress::new(),
             system_resident: BTreeSet::new(),
             uplink_platforms: BTreeMap::new(),
+            workspace_ignore_file: false,
             http: HttpSettings::default(),
             http_extra_ca: Vec::new(),
         }

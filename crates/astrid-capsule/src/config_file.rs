@@ -13,6 +13,7 @@
 //! | `capsule.fuel_per_second` | 1 and up | [`Config::fuel_per_second`] |
 //! | `capsule.dispatch_permits` | 1 to 1,024 | [`Config::dispatch_permits`] |
 //! | `bus.recv_idle` | `"empty"`, `"timeout"` | [`Config::recv_idle`] |
+//! | `workspace.ignore_file` | `"on"`, `"off"` | [`Config::workspace_ignore_file`] |
 //! | `security.capsule_local_egress` | a table: capsule → list of `"host:port"`, `"host:*"` | [`Config::local_egress`] |
 //! | `http.default_timeout_secs` | 1 to 3,600 | `default_timeout` of [`Config::http`] |
 //! | `http.stream_connect_timeout_secs` | 1 to 60 | `connect_timeout` |
@@ -129,6 +130,7 @@ static ENTRIES: &[Entry] = &[
     word("bus", "recv_idle", &["empty", "timeout"], |config, n| {
         config.recv_idle = if n == 0 { RecvIdle::Empty } else { RecvIdle::Timeout };
     }),
+    word("workspace", "ignore_file", &["on", "off"], |config, n| config.workspace_ignore_file = n == 0),
     Entry { section: "security", key: "capsule_local_egress", takes: Takes::LocalEgress },
 ];
 
@@ -274,7 +276,7 @@ mod tests {
             "[capsule]\nallocation = \"on-demand\"\ncompile_cache = \"off\"\ncompile_cache_max_bytes = 1\n\
              instance_pool_size = 3\nmax_memory_bytes = 65536\ninvocation_timeout_secs = 4\n\
              ready_timeout_secs = 5\nfuel_per_invocation = 6\nfuel_per_second = 7\ndispatch_permits = 8\n\
-             [bus]\nrecv_idle = \"timeout\"\n",
+             [bus]\nrecv_idle = \"timeout\"\n[workspace]\nignore_file = \"on\"\n",
         )
         .unwrap();
         assert_eq!(config.allocation, Allocation::OnDemand);
@@ -287,6 +289,7 @@ mod tests {
         assert_eq!(config.ready_timeout, Duration::from_secs(5));
         assert_eq!((config.fuel_per_invocation, config.fuel_per_second), (6, 7));
         assert!(matches!(config.recv_idle, RecvIdle::Timeout));
+        assert!(config.workspace_ignore_file);
     }
 
     #[test]

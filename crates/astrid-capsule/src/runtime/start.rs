@@ -55,13 +55,14 @@ impl RuntimeBuilder {
         let owner = owner.as_deref().unwrap_or(DEFAULT_OWNER);
         let owner = Principal::parse(owner).map_err(CapsuleError::host)?;
         let workspace = workspace.unwrap_or_else(|| PathBuf::from("."));
-        let opened = mounts::workspace(&workspace)?;
+        mounts::check(&workspace)?;
         let home = Home::open(&home.map_or_else(Home::default_root, Ok)?)?;
         let roots = Roots::resolve(Some(&workspace), Some(home.root()));
         let mut config = match config {
             Some(config) => config,
             None => Config::from_file(&home.etc().join("config.toml")).map_err(CapsuleError::host)?,
         };
+        let opened = mounts::workspace(&workspace, config.workspace_ignore_file)?;
         config.allow_unverified |= allow_unverified;
         config.local_egress.merge(local_egress);
         let store =

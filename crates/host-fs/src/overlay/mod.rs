@@ -139,6 +139,10 @@ fn exact<'a>(path: &'a VfsPath, stop: &'a Stop) -> At<'a> {
 }
 
 impl Volume for Overlay {
+    fn withholds(&self, relative: &str) -> bool {
+        self.lower.withholds(relative)
+    }
+
     fn stat(&self, at: At<'_>, follow: bool) -> Result<FileStat, Fault> {
         self.view(&self.layers.read()).probe(at, follow)
     }
