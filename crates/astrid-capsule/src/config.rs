@@ -100,6 +100,10 @@ pub struct Config {
     pub act_for: BTreeMap<String, ActFor>,
     /// Platforms no capsule may have an endpoint of, `[security].blocked_platforms`.
     pub blocked_platforms: Vec<Platform>,
+    /// Whether the workspace's owner may keep files from every capsule by a `.astridignore` at its root, with
+    /// the syntax of gitignore. Read at the start; off, because a file that came with somebody's repository
+    /// must not decide unasked what capsules can do. Processes that capsules start do not heed it.
+    pub workspace_ignore_file: bool,
     /// Section `[http]`.
     pub http: HttpSettings,
     /// Streams and uploads one principal may have open through one capsule,
@@ -148,6 +152,7 @@ impl Default for Config {
             uplink_control: None,
             act_for: BTreeMap::new(),
             blocked_platforms: Vec::new(),
+            workspace_ignore_file: false,
             http: HttpSettings::default(),
             http_max_concurrent_streams: astrid_host_http::limits::STREAMS.default,
             http_requests_per_sec: astrid_host_http::limits::REQUESTS.default,

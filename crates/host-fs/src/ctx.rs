@@ -49,6 +49,9 @@ impl FsCtx {
             }
         };
         let volume = mount.ok_or(Fault::Denied)?;
+        if volume.withholds(path.relative()) {
+            return Err(Fault::Denied.into());
+        }
         if path.components().any(is_temporary) {
             return Err(Fault::NotFound.into());
         }

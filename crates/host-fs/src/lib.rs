@@ -52,6 +52,7 @@
 //! | the backend on a directory | [`Direct`] | `direct/` |
 //! | the backend that keeps changes apart until somebody decides | [`Overlay`], [`Overlays`] | `overlay/` |
 //! | what a backend answers instead | [`Fault`], [`Text`]; from error numbers in `errno.rs` | `fault.rs` |
+//! | what a workspace's owner keeps from every capsule | [`DirectBuilder::ignore_file`] | `ignored.rs` |
 //! | an open file of a guest | [`FileHandle`] | `handle.rs` |
 //! | threads for file work, shared fairly | [`BlockingPool`] | `pool.rs` |
 //! | the functions | the methods of [`FsCtxView`] | `ops/` |
@@ -67,7 +68,9 @@ mod ctx;
 mod direct;
 mod error;
 mod fault;
+mod fold;
 mod handle;
+mod ignored;
 mod inodes;
 mod limits;
 mod mounts;

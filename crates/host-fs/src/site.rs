@@ -27,6 +27,7 @@ struct Inner {
 struct Judge {
     call: CallContext,
     services: HostServices,
+    volume: Arc<dyn Volume>,
     action: Action,
     prefix: &'static str,
     required: bool,
@@ -40,6 +41,7 @@ impl Site {
         let judge = Judge {
             call: call.clone(),
             services: entry.services().clone(),
+            volume: volume.clone(),
             action,
             prefix: path.scheme().prefix(),
             required: entry.op().audit == Audit::Required,
@@ -108,6 +110,9 @@ impl Consent for Judge {
         let spelling = format!("{}{relative}", self.prefix);
         let answer = self.ask(self.action, &spelling);
         *self.resolved.lock() = Some(spelling);
+        if self.volume.withholds(relative) {
+            return Err(Fault::Denied);
+        }
         answer.map_err(|denial| {
             *self.denial.lock() = Some(denial);
             Fault::Denied

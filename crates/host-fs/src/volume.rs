@@ -240,6 +240,13 @@ pub trait Volume: Send + Sync + std::fmt::Debug {
         None
     }
 
+    /// Whether its owner keeps the path from every guest, whatever is granted. Asked, without waiting, of
+    /// the collapsed path as written and of where it really leads.
+    fn withholds(&self, relative: &str) -> bool {
+        let _ = relative;
+        false
+    }
+
     /// What is known about the object; `follow` says whether a link at the end is followed.
     ///
     /// # Errors

@@ -18,7 +18,8 @@ fn every_key_sets_its_field() {
          [bus]\nrecv_idle = \"timeout\"\ntopic_charset = \"strict\"\npublish_wait_ms = 10\n\
          max_msgs_per_sec = 11\nrecv_idle_for = { router = \"empty\" }\n\
          [kv]\ndurability = \"relaxed\"\ncache_bytes = 12\nrow_cache_bytes = 13\n\
-         max_namespace_bytes = 14\nmax_namespace_keys = 15\n",
+         max_namespace_bytes = 14\nmax_namespace_keys = 15\n\
+         [workspace]\nignore_file = \"on\"\n",
     )
     .unwrap();
     assert_eq!(config.host_blocking_concurrency, Some(9));
@@ -39,6 +40,7 @@ fn every_key_sets_its_field() {
     assert_eq!(config.ready_timeout, Duration::from_secs(5));
     assert_eq!((config.fuel_per_invocation, config.fuel_per_second), (6, 7));
     assert!(matches!(config.recv_idle, RecvIdle::Timeout));
+    assert!(config.workspace_ignore_file);
 }
 
 #[test]

@@ -10,20 +10,25 @@ use astrid_principals::Principals;
 use super::overlay::Kept;
 use crate::CapsuleError;
 
+/// Looks at the workspace before anything is made for a run that cannot be.
+pub(super) fn check(dir: &Path) -> Result<(), CapsuleError> {
+    let found = std::fs::metadata(dir).map_err(|error| wrong(dir, &error))?;
+    if found.is_dir() { Ok(()) } else { Err(wrong(dir, &"not a directory")) }
+}
+
+fn wrong(dir: &Path, what: &dyn std::fmt::Display) -> CapsuleError {
+    CapsuleError::host(format!("workspace {}: {what}; allowed: an existing directory", dir.display()))
+}
+
 /// Opens the workspace at the start, so that a wrong one is said then and not at the first capsule that needs it.
-pub(super) fn workspace(dir: &Path) -> Result<Arc<Direct>, CapsuleError> {
-    let failed = |error: &dyn std::fmt::Display| {
-        CapsuleError::host(format!("workspace {}: {error}; allowed: an existing directory", dir.display()))
-    };
-    let found = std::fs::metadata(dir).map_err(|error| failed(&error))?;
-    if !found.is_dir() {
-        return Err(CapsuleError::host(format!("workspace {}: not a directory", dir.display())));
-    }
-    let workspace = Arc::new(Direct::builder().open(dir).map_err(|error| failed(&error))?);
+pub(super) fn workspace(dir: &Path, ignore_file: bool) -> Result<Arc<Direct>, CapsuleError> {
+    let opened = Direct::builder().ignore_file(ignore_file).open(dir);
+    let failed = |error: std::io::Error| CapsuleError::host(format!("workspace {}: {error}", dir.display()));
+    let workspace = Arc::new(opened.map_err(failed)?);
     // What a killed host left half-written is invisible to capsules; it need not be gone before they start.
     let swept = workspace.clone();
     let sweep = std::thread::Builder::new().name("astrid-fs-sweep".into()).spawn(move || swept.scan());
-    sweep.map_err(|error| failed(&error))?;
+    sweep.map_err(failed)?;
     Ok(workspace)
 }
 

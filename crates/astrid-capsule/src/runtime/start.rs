@@ -60,7 +60,7 @@ impl RuntimeBuilder {
         let owner = owner.as_deref().unwrap_or(DEFAULT_OWNER);
         let owner = Principal::parse(owner).map_err(CapsuleError::host)?;
         let workspace = workspace.unwrap_or_else(|| PathBuf::from("."));
-        let opened = mounts::workspace(&workspace)?;
+        mounts::check(&workspace)?;
         let home = Home::open(&home.map_or_else(Home::default_root, Ok)?)?;
         let roots = Roots::resolve(Some(&workspace), Some(home.root()));
         let file = home.etc().join("config.toml");
@@ -70,6 +70,7 @@ impl RuntimeBuilder {
             Some(config) => config,
             None => Config::from_file(&file).map_err(CapsuleError::host)?,
         };
+        let opened = mounts::workspace(&workspace, config.workspace_ignore_file)?;
         config.allow_unverified |= allow_unverified;
         config.local_egress.merge(local_egress.clone());
         let store = RedbStore::open(home.state().join("kv"), &config.kv).map_err(CapsuleError::host)?;

@@ -28,3 +28,4 @@ mod support;
 mod unload;
 mod uplinks;
 mod views;
+mod workspaces;

@@ -10,6 +10,7 @@ mod examples;
 mod inspect;
 mod new;
 mod overlay;
+mod prompt;
 mod run;
 #[path = "../support/mod.rs"]
 mod support;

@@ -11,6 +11,7 @@
 //! | whole-file replacement | `replace.rs`, `temporary.rs` |
 //! | names: create, rename, link, remove | `names.rs`, `remove.rs` |
 //! | counting entries and bytes, sweeping temporaries | `ledger.rs`, `bytes.rs`, `scan.rs` |
+//! | what `.astridignore` keeps from guests | `withheld.rs` |
 //! | what an overlay asks of a layer | `layer.rs` |
 
 mod bytes;
@@ -29,6 +30,7 @@ mod root;
 mod scan;
 pub(crate) mod sys;
 mod temporary;
+mod withheld;
 
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
@@ -44,6 +46,7 @@ pub(crate) use self::replace::Manner;
 use self::resolve::{Place, resolve};
 use self::root::Root;
 use crate::fault::Fault;
+use crate::ignored::Ignored;
 use crate::volume::{At, Content, File, FileStat, OpenMode, Volume, Written};
 use crate::{Scheme, VfsPath, errno};
 
@@ -53,6 +56,7 @@ pub struct Direct {
     root: Root,
     ledger: Option<Ledger>,
     bytes: Option<Arc<Bytes>>,
+    ignored: Option<Ignored>,
     file_mode: u32,
     directory_mode: u32,
     power_safe: bool,
@@ -72,6 +76,7 @@ impl Direct {
             file_mode: 0o644,
             directory_mode: 0o755,
             power_safe: false,
+            ignore_file: false,
         }
     }
 
@@ -153,6 +158,7 @@ pub struct DirectBuilder {
     file_mode: u32,
     directory_mode: u32,
     power_safe: bool,
+    ignore_file: bool,
 }
 
 impl DirectBuilder {
@@ -209,12 +215,27 @@ impl DirectBuilder {
         self
     }
 
+    /// Whether paths that match a pattern of the file `.astridignore` at the root are out of reach for
+    /// every guest; the syntax is that of gitignore. The file is read when the volume is opened, and is out
+    /// of reach itself. Off by default.
+    #[must_use]
+    pub fn ignore_file(mut self, heeded: bool) -> Self {
+        self.ignore_file = heeded;
+        self
+    }
+
     /// Opens the directory, which must exist; the descriptor is kept. Blocks.
     ///
     /// # Errors
-    /// The system's, for the host's operators: it is not to be shown to guests.
+    /// The system's, also for an `.astridignore` that is there and cannot be read; for the host's
+    /// operators: it is not to be shown to guests.
     pub fn open(self, directory: &Path) -> std::io::Result<Direct> {
-        Ok(self.on(sys::open_root(directory)?))
+        let heeded = self.ignore_file;
+        let mut opened = self.on(sys::open_root(directory)?);
+        if heeded {
+            opened.ignored = Some(withheld::read(&opened)?);
+        }
+        Ok(opened)
     }
 
     /// The volume of a directory that is open for reading.
@@ -224,6 +245,7 @@ impl DirectBuilder {
             root: Root::new(fd, self.openat2, guard),
             ledger: self.entries.map(Ledger::new),
             bytes: self.charged.map(|account| Arc::new(Bytes::new(account))),
+            ignored: None,
             file_mode: self.file_mode,
             directory_mode: self.directory_mode,
             power_safe: self.power_safe,
@@ -232,6 +254,10 @@ impl DirectBuilder {
 }
 
 impl Volume for Direct {
+    fn withholds(&self, relative: &str) -> bool {
+        self.ignored.as_ref().is_some_and(|ignored| ignored.covers(relative))
+    }
+
     fn try_stat(&self, path: &VfsPath, follow: bool) -> Option<Result<FileStat, Fault>> {
         self.cached_stat(path, follow)
     }

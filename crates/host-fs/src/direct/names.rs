@@ -84,6 +84,7 @@ impl Direct {
         }
         if directory {
             self.root.guard().spares(&self.root, &source)?;
+            self.spares_withheld(&source.relative, from.stop)?;
         }
         if let Some(replaced) = &target.node {
             if replaced.id() == node.id() {

@@ -30,6 +30,7 @@ impl Direct {
             return Err(Fault::NotDirectory);
         }
         self.root.guard().spares(&self.root, &place)?;
+        self.spares_withheld(&place.relative, at.stop)?;
         at.consent.proceed()?;
         let mut removal =
             Removal { levels: Vec::new(), removed: 0, stop: at.stop, bytes: self.bytes.as_deref() };

@@ -19,6 +19,10 @@
 //! Order of effects: a cut is made while the upper tree hides what it cuts, or is itself the effect. So a
 //! process that is killed between two steps leaves what was seen before or what is seen after.
 //!
+//! A power failure may take changes that nobody decided on, as it may in any workspace; it never takes what
+//! lies in the lower tree. A commit has its changes on the device before its journal, a part of the lower
+//! tree before that part is in the journal, and all of it before the changes end.
+//!
 //! What differs from a [`Direct`] volume: a file that is open for reading when it is first written keeps
 //! the content it had; two names of one file in the lower tree become two files when one is written; pipes,
 //! sockets and devices of the lower tree can be removed and not renamed; and a directory of the lower tree
@@ -139,6 +143,10 @@ fn exact<'a>(path: &'a VfsPath, stop: &'a Stop) -> At<'a> {
 }
 
 impl Volume for Overlay {
+    fn withholds(&self, relative: &str) -> bool {
+        self.lower.withholds(relative)
+    }
+
     fn stat(&self, at: At<'_>, follow: bool) -> Result<FileStat, Fault> {
         self.view(&self.layers.read()).probe(at, follow)
     }

@@ -65,6 +65,7 @@ impl View<'_> {
         if node.kind() != FileKind::Directory {
             return Err(Fault::NotDirectory);
         }
+        self.lower.spares_withheld(&spot.relative, at.stop)?;
         at.consent.proceed()?;
         let alone = self.tally(&spot.relative, &node, at.stop)?;
         if node.below {
@@ -108,6 +109,9 @@ impl View<'_> {
                 (true, true) if !self.is_empty(&target, to)? => return Err(Fault::NotEmpty),
                 _ => {}
             }
+        }
+        if directory {
+            self.lower.spares_withheld(&source.relative, from.stop)?;
         }
         from.consent.proceed()?;
         if directory {

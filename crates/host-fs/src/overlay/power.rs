@@ -15,7 +15,7 @@ use parking_lot::Mutex;
 
 use super::{Overlay, exact};
 use crate::direct::sys::record;
-use crate::volume::{Content, Volume};
+use crate::volume::{Content, OpenMode, Volume};
 use crate::{Direct, Scheme, VfsPath};
 
 const INSIDE: &str = "ASTRID_FS_POWER_TEST_INSIDE";
@@ -137,7 +137,7 @@ struct Disk {
 }
 
 impl Disk {
-    fn new() -> (Self, Overlay) {
+    fn new(change: impl FnOnce(&Overlay)) -> (Self, Overlay) {
         let directory = tempfile::tempdir().unwrap();
         assert!(make(&directory.path().join("disk")));
         let root = directory.path().join("mounted");
@@ -207,7 +207,7 @@ fn a_commit_that_loses_power_is_finished_or_not_begun_at_the_next_opening() {
     if done_inside(own) {
         return;
     }
-    let (disk, overlay) = Disk::new();
+    let (disk, overlay) = Disk::new(change);
     let overlay = Arc::new(overlay);
     let deciding = overlay.clone();
     let cuts = disk.cuts("commit under power cuts", move || deciding.commit().unwrap());
@@ -244,7 +244,7 @@ fn a_rollback_that_loses_power_leaves_all_changes_or_none() {
     if done_inside(own) {
         return;
     }
-    let (disk, overlay) = Disk::new();
+    let (disk, overlay) = Disk::new(change);
     assert!(run("sync", &[]));
     let all = overlay.changes().unwrap();
     let overlay = Arc::new(overlay);
@@ -261,4 +261,42 @@ fn a_rollback_that_loses_power_leaves_all_changes_or_none() {
         });
     }
     assert!(left > 0 && left < cuts.len(), "{left} of {}", cuts.len());
+}
+
+// fs case 51: what is moved is hidden at its old name only once it is safe at the new one
+#[test]
+fn a_rename_that_loses_power_leaves_the_content_under_one_of_its_names() {
+    let own = "overlay::power::a_rename_that_loses_power_leaves_the_content_under_one_of_its_names";
+    if done_inside(own) {
+        return;
+    }
+    let (disk, overlay) = Disk::new(|_| {});
+    let overlay = Arc::new(overlay);
+    let moving = overlay.clone();
+    let cuts = disk.cuts("rename under power cuts", move || {
+        let stop = super::commit::never();
+        let path = |text: &str| VfsPath::parse(text).unwrap();
+        moving.rename(exact(&path("gone"), &stop), exact(&path("came"), &stop)).unwrap();
+        // What only this makes durable says nothing about the content.
+        moving.layers.read().cuts.read().sync().unwrap();
+    });
+    drop(overlay);
+    assert!(cuts.len() > 1);
+    for (next, image) in &cuts {
+        disk.after(image, |root| {
+            let overlay = open(root);
+            let stop = super::commit::never();
+            let read = |text: &str| {
+                let path = VfsPath::parse(text).unwrap();
+                let file = overlay.open(exact(&path, &stop), OpenMode::Read).ok()?;
+                let mut content = vec![0; 100_000];
+                let length = file.read_at(&mut content, 0).unwrap();
+                content.truncate(length);
+                Some(String::from_utf8(content).unwrap())
+            };
+            let whole = Some("old gone/s/f ".repeat(900));
+            assert!(read("gone/s/f") == whole || read("came/s/f") == whole, "cut before: {next}");
+            assert_eq!(contents(&root.join("lower")), disk.before, "cut before: {next}");
+        });
+    }
 }

@@ -65,8 +65,9 @@ impl View<'_> {
                     like: Some(&node.meta),
                     only_new: true,
                     keep_time: !empty,
+                    // Its name hides the original, which a power failure must not leave it to do empty.
+                    durable: !empty,
                     in_place: false,
-                    ..Manner::default()
                 };
                 let content = if empty { Content::Bytes(&[]) } else { Content::File(&*source) };
                 self.upper.replace_file(at, content, manner).map(drop)

@@ -15,6 +15,7 @@ mod contract_walk;
 mod deep;
 mod device;
 mod envelope;
+mod ignored;
 mod isolation;
 mod machine;
 #[path = "../common/model.rs"]

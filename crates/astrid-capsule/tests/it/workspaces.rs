@@ -1,14 +1,12 @@
-//! Changes to a workspace that a real guest makes, and what becomes of them.
-
-mod support;
+//! What real guests reach of a workspace, and what becomes of their changes to it.
 
 use std::path::Path;
 use std::sync::Arc;
 
+use crate::support::{Place, ask, caller, guest};
 use astrid_capsule::{Capsule, HandlerResult, Runtime};
 use astrid_host_context::Principal;
 use serde_json::{Value, json};
-use support::{Place, ask, caller, guest};
 
 const MANIFEST: &str = "[capabilities]\nfs_read = [\"*\"]\nfs_write = [\"*\"]\n\n[subscribe]\n\
     \"scribe.v1.write\" = { wit = \"opaque\", handler = \"write\" }\n\
@@ -121,4 +119,23 @@ async fn changes_of_a_removed_principal_are_kept_for_the_operator_and_leave_noth
     runtime.readmit_principal("alice").unwrap();
     runtime.principal_changed("alice").await.unwrap().unwrap();
     assert_eq!(ask(&scribe, "alice", "read", json!({ "path": "new" })).await, json!({ "ok": "bob" }));
+}
+
+// fs §4, the optional file
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_ignore_file_is_heeded_where_the_operator_turned_it_on() {
+    for heeded in [true, false] {
+        let place = Place::new();
+        let ws = place.path("ws");
+        std::fs::create_dir(&ws).unwrap();
+        std::fs::write(ws.join("key.pem"), "secret").unwrap();
+        std::fs::write(ws.join(".astridignore"), "*.pem\n").unwrap();
+        let builder = place.builder(|config| config.workspace_ignore_file = heeded).workspace(&ws);
+        let runtime = builder.build().await.unwrap();
+        let scribe = runtime.load(place.capsule("scribe", &guest("scribe"), MANIFEST)).await.unwrap();
+        let read = ask(&scribe, "default", "read", json!({ "path": "key.pem" })).await;
+        assert_eq!(read.get("ok").is_some(), !heeded, "{read}");
+        let said = read.to_string();
+        assert_eq!(said.contains("CapabilityDenied"), heeded, "{said}");
+    }
 }

@@ -1,14 +1,10 @@
 //! The question at the end of `capsule run --overlay`, on a terminal: `script` gives the program one.
-#![expect(clippy::unwrap_used, reason = "a test that cannot set up must fail")]
-#![expect(dead_code, reason = "each test file needs some of the support")]
-
-mod support;
 
 use std::io::{Read, Write};
 use std::process::{Command, Stdio};
 
-use support::place::Place;
-use support::{names, run};
+use crate::support::place::Place;
+use crate::support::{names, run};
 
 const PROMPT: &str = "anything else keeps them";
 const WRITE: &str = r#"scribe:write={"path":"new","content":"text"}"#;
