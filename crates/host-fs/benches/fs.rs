@@ -139,6 +139,31 @@ async fn main() {
     .await;
     rows.push(("write-file 4 KiB, limit 1.3x", costs));
 
+    // What of it is leaving the worker: the same syscalls on tokio's blocking threads, and a call that
+    // hands over and finds nothing to do.
+    let shared = Arc::new(root.try_clone().unwrap());
+    let costs = compare(
+        500,
+        async || {
+            let (root, content) = (shared.clone(), content.clone());
+            tokio::task::spawn_blocking(move || write(&root, "written", &content)).await.unwrap();
+        },
+        async || host.fs().write_file("written".into(), content.clone()).await.unwrap(),
+    )
+    .await;
+    rows.push(("the same, floor on another thread too", costs));
+    let costs = compare(
+        500,
+        async || {
+            black_box(rustix::fs::unlinkat(&root, "gone", AtFlags::empty()).unwrap_err());
+        },
+        async || {
+            black_box(host.fs().unlink("gone".into()).await.unwrap_err());
+        },
+    )
+    .await;
+    rows.push(("unlink of what is missing: a hand-over", costs));
+
     let costs = compare(
         10,
         async || {
