@@ -5,8 +5,9 @@ use std::collections::VecDeque;
 use astrid_host_context::Principal;
 use tokio::time::Instant;
 
-/// An item with whom it serves; `None` is the tag of calls without a principal.
-pub(super) type Tagged<T> = (Option<Principal>, T);
+/// An item with whom it serves; `None` is the tag of calls without a principal. Boxed, because every call's
+/// future carries one.
+pub(super) type Tagged<T> = Box<(Option<Principal>, T)>;
 
 /// Front is cold, back is warm.
 pub(super) struct Idle<T> {

@@ -3,21 +3,22 @@
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::idle::Tagged;
-use super::shelf::Place;
+use super::shelf::Loan;
 
 /// One item for one call. Dropping it discards the item, which is right after a trap, a
 /// cancellation or a lost future; [`Lease::give_back`] keeps it for the same principal's next call.
 pub(crate) struct Lease<'a, T> {
     // In this order: the next waiter is woken after the item is gone.
     item: Tagged<T>,
-    place: Place<'a, T>,
-    /// The principal's turn, where its calls are served one by one.
-    turn: Option<OwnedSemaphorePermit>,
+    loan: Loan<'a, T>,
+    /// The principal's turn, where its calls are served one by one. Boxed, because every call carries this
+    /// and few have one.
+    turn: Option<Box<OwnedSemaphorePermit>>,
 }
 
 impl<'a, T> Lease<'a, T> {
-    pub(super) fn new(item: Tagged<T>, place: Place<'a, T>, turn: Option<OwnedSemaphorePermit>) -> Self {
-        Self { item, place, turn }
+    pub(super) fn new(item: Tagged<T>, loan: Loan<'a, T>, turn: Option<Box<OwnedSemaphorePermit>>) -> Self {
+        Self { item, loan, turn }
     }
 
     pub(crate) fn item(&mut self) -> &mut T {
@@ -26,8 +27,8 @@ impl<'a, T> Lease<'a, T> {
 
     /// Returns an item that is clean enough for the same principal's next call.
     pub(crate) fn give_back(self) {
-        let Self { item, place, turn } = self;
-        place.give_back(item);
+        let Self { item, loan, turn } = self;
+        loan.give_back(item);
         drop(turn);
     }
 }

@@ -83,11 +83,11 @@ impl<M: Make> Pool<M> {
     /// Lends an item that `tag` used before, if one idles and nobody waits for a place.
     pub(crate) fn take(&self, tag: Option<&Principal>) -> Option<Lease<'_, M::Item>> {
         let turn = match &self.turns {
-            Some(turns) => Some(turns.of(tag).try_acquire_owned().ok()?),
+            Some(turns) => Some(Box::new(turns.of(tag).try_acquire_owned().ok()?)),
             None => None,
         };
-        let (place, item) = self.shelf.take(tag)?;
-        Some(Lease::new(item, place, turn))
+        let (item, loan) = self.shelf.take(tag)?;
+        Some(Lease::new(item, loan, turn))
     }
 
     /// Lends an item to `tag`: one it used before, or a new one.
@@ -101,22 +101,20 @@ impl<M: Make> Pool<M> {
     ) -> Result<Lease<'_, M::Item>, Unavailable<M::Error>> {
         let turn = self.turn(tag, until).await?;
         loop {
-            let mut place = self.shelf.place(until).await?;
-            let item = match place.pick(tag, M::pinned) {
-                Picked::Item(item) => item,
-                Picked::Room => {
+            let (item, loan) = match self.shelf.place(until).await?.pick(tag, M::pinned) {
+                Picked::Item(item, loan) => (item, loan),
+                Picked::Room(loan) => {
                     // Boxed: making one is rare and its future large, and every call would carry it.
                     let made = Box::pin(self.make.make(tag)).await.map_err(Unavailable::Make)?;
-                    (tag.cloned(), made)
+                    (Box::new((tag.cloned(), made)), loan)
                 }
                 Picked::Later(returned) => {
-                    drop(place);
                     before(until, returned).await?;
                     continue;
                 }
                 Picked::Never => return Err(Unavailable::Limit),
             };
-            return Ok(Lease::new(item, place, turn));
+            return Ok(Lease::new(item, loan, turn));
         }
     }
 
@@ -179,10 +177,10 @@ impl<M: Make> Pool<M> {
         &self,
         tag: Option<&Principal>,
         until: Option<Instant>,
-    ) -> Result<Option<OwnedSemaphorePermit>, Unavailable<M::Error>> {
+    ) -> Result<Option<Box<OwnedSemaphorePermit>>, Unavailable<M::Error>> {
         let Some(turns) = &self.turns else { return Ok(None) };
         let turn = before(until, turns.of(tag).acquire_owned()).await?;
-        turn.map(Some).map_err(|_| Unavailable::Closed)
+        turn.map(|turn| Some(Box::new(turn))).map_err(|_| Unavailable::Closed)
     }
 }
 

@@ -38,9 +38,9 @@ struct State<T> {
 /// What a place was good for.
 pub(super) enum Picked<'a, T> {
     /// An item that idled.
-    Item(Tagged<T>),
+    Item(Tagged<T>, Loan<'a, T>),
     /// A new item.
-    Room,
+    Room(Loan<'a, T>),
     /// Nothing yet: all that idle must stay, and one that is lent may be free to go when it comes back.
     Later(Notified<'a>),
     /// Nothing ever: all that there are must stay.
@@ -48,10 +48,10 @@ pub(super) enum Picked<'a, T> {
 }
 
 /// The right to one item. Dropping it lets the next in line have one.
-pub(super) struct Place<'a, T> {
-    shelf: &'a Shelf<T>,
-    lent: bool,
-}
+pub(super) struct Place<'a, T>(&'a Shelf<T>);
+
+/// A place with an item, or for which one is being made. Dropping it says that the item is gone.
+pub(super) struct Loan<'a, T>(&'a Shelf<T>);
 
 /// Counted among those that wait, until dropped.
 pub(super) struct Waiting<'a, T>(&'a Shelf<T>);
@@ -69,7 +69,7 @@ impl<T> Shelf<T> {
     }
 
     /// An item of `tag` with a place, if both are there at once.
-    pub(super) fn take(&self, tag: Option<&Principal>) -> Option<(Place<'_, T>, Tagged<T>)> {
+    pub(super) fn take(&self, tag: Option<&Principal>) -> Option<(Tagged<T>, Loan<'_, T>)> {
         let mut state = self.state.lock();
         if state.closed || state.free == 0 {
             return None;
@@ -77,7 +77,7 @@ impl<T> Shelf<T> {
         let item = state.idle.take_for(tag)?;
         state.free -= 1;
         state.lent += 1;
-        Some((Place { shelf: self, lent: true }, item))
+        Some((item, Loan(self)))
     }
 
     /// A place, after those that came before.
@@ -89,13 +89,13 @@ impl<T> Shelf<T> {
             }
             if state.free > 0 {
                 state.free -= 1;
-                return Ok(Place { shelf: self, lent: false });
+                return Ok(Place(self));
             }
             state.waiting += 1;
             Waiting(self)
         };
         before(until, self.handed(1)).await?.ok_or(Unavailable::Closed)?;
-        Ok(Place { shelf: self, lent: false })
+        Ok(Place(self))
     }
 
     /// So many of the places that are handed to those that wait, after those that asked before; `None` on a
@@ -170,35 +170,43 @@ impl<T> Shelf<T> {
 
 impl<'a, T> Place<'a, T> {
     /// An item of `tag`, if one idles. If none does, the coldest that may go do so until one more fits.
-    pub(super) fn pick(&mut self, tag: Option<&Principal>, pinned: impl Fn(&T) -> bool) -> Picked<'a, T> {
-        let mut state = self.shelf.state.lock();
-        let found = state.idle.take_for(tag);
+    pub(super) fn pick(self, tag: Option<&Principal>, pinned: impl Fn(&T) -> bool) -> Picked<'a, T> {
+        let shelf = self.0;
+        let mut state = shelf.state.lock();
+        if let Some(item) = state.idle.take_for(tag) {
+            return Picked::Item(item, self.lend(&mut state));
+        }
         // Lent and idle items together stay within the bound.
         let keep = state.free;
-        let surplus = if found.is_none() { state.idle.trim_cold(keep, pinned) } else { Vec::new() };
-        let picked = match found {
-            Some(item) => Picked::Item(item),
-            None if state.idle.len() <= keep => Picked::Room,
-            None if state.lent == 0 => Picked::Never,
-            None => {
+        let surplus = state.idle.trim_cold(keep, pinned);
+        let fits = state.idle.len() <= keep;
+        let picked = match (fits, state.lent) {
+            (true, _) => Picked::Room(self.lend(&mut state)),
+            (false, 0) => Picked::Never,
+            (false, _) => {
                 state.crowded = true;
                 // Made under the lock, so that no return is missed.
-                Picked::Later(self.shelf.returned.notified())
+                Picked::Later(shelf.returned.notified())
             }
         };
-        if matches!(picked, Picked::Item(_) | Picked::Room) {
-            self.lent = true;
-            state.lent += 1;
-        }
         drop(state);
         drop(surplus);
         picked
     }
 
+    fn lend(self, state: &mut State<T>) -> Loan<'a, T> {
+        state.lent += 1;
+        let loan = Loan(self.0);
+        std::mem::forget(self);
+        loan
+    }
+}
+
+impl<T> Loan<'_, T> {
     /// Gives the place back together with an item that may be used again.
     pub(super) fn give_back(self, item: Tagged<T>) {
-        let since = self.shelf.dated.then(Instant::now);
-        let mut state = self.shelf.state.lock();
+        let since = self.0.dated.then(Instant::now);
+        let mut state = self.0.state.lock();
         // A shelf that was closed meanwhile keeps nothing.
         let refused = if state.closed {
             Some(item)
@@ -213,12 +221,10 @@ impl<'a, T> Place<'a, T> {
     }
 
     fn end(&self, state: &mut State<T>) {
-        self.shelf.release(state);
-        if self.lent {
-            state.lent -= 1;
-            if state.crowded {
-                self.shelf.returned.notify_waiters();
-            }
+        self.0.release(state);
+        state.lent -= 1;
+        if state.crowded {
+            self.0.returned.notify_waiters();
         }
     }
 }
@@ -240,7 +246,13 @@ impl<T> Shelf<T> {
 
 impl<T> Drop for Place<'_, T> {
     fn drop(&mut self) {
-        self.end(&mut self.shelf.state.lock());
+        self.0.release(&mut self.0.state.lock());
+    }
+}
+
+impl<T> Drop for Loan<'_, T> {
+    fn drop(&mut self) {
+        self.end(&mut self.0.state.lock());
     }
 }
 

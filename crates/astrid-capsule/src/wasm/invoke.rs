@@ -20,7 +20,7 @@ use crate::principal::{disabled, open_desk, whom};
 static INVOCATIONS: AtomicU64 = AtomicU64::new(1);
 
 /// An instance on loan to one call.
-type Lent<'a> = Lease<'a, Box<Instance>>;
+type Lent<'a> = Lease<'a, Instance>;
 
 impl WasmEngine {
     /// Runs the handler of `action` under `authority`, or as the capsule's owner, for `message`, which it
@@ -60,7 +60,7 @@ impl WasmEngine {
             let instance = lease.item();
             let fuel = principals.fuel.per_invocation();
             let fresh = begin(instance, who, message.take(), deadline, &desk, fuel, admission.interval());
-            let Instance { store, guest, gauge, .. } = &mut **instance;
+            let Instance { store, guest, gauge, .. } = &mut *instance;
             let answer = match fresh.and_then(|()| guest.hook()) {
                 Ok(hook) => {
                     let hook: &Hook<'_> = hook;

@@ -95,15 +95,15 @@ impl Template {
 }
 
 impl Make for Template {
-    type Item = Box<Instance>;
+    type Item = Instance;
     type Error = wasmtime::Error;
 
-    async fn make(&self, tag: Option<&Principal>) -> wasmtime::Result<Box<Instance>> {
-        self.instantiate_for(tag).await.map(Box::new)
+    async fn make(&self, tag: Option<&Principal>) -> wasmtime::Result<Instance> {
+        self.instantiate_for(tag).await
     }
 
     /// No package that starts processes is linked, so no instance has one.
-    fn pinned(_: &Box<Instance>) -> bool {
+    fn pinned(_: &Instance) -> bool {
         false
     }
 }

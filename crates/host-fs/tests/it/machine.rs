@@ -164,7 +164,8 @@ async fn a_reserved_directory_is_closed_under_the_name_of_a_mount() {
 // fs case 33
 #[tokio::test]
 async fn a_reserved_directory_is_closed_whatever_the_case_of_its_name_on_a_folding_file_system() {
-    let own = "a_reserved_directory_is_closed_whatever_the_case_of_its_name_on_a_folding_file_system";
+    let own =
+        "machine::a_reserved_directory_is_closed_whatever_the_case_of_its_name_on_a_folding_file_system";
     if done_where_mounting_works(own) {
         return;
     }
