@@ -1,10 +1,9 @@
 //! The in-process [`Quota`]: one counter per (principal, capsule, resource).
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
-use crate::lock::locked;
-use crate::{CapsuleId, Permit, Principal, Quota, QuotaExceeded, Resource, Subject};
+use crate::{CapsuleId, Held, Permit, Principal, Quota, QuotaExceeded, Resource, Subject};
 
 type Account = (Option<Principal>, CapsuleId, &'static str);
 
@@ -14,7 +13,7 @@ type Account = (Option<Principal>, CapsuleId, &'static str);
 /// account exists only while something is held, so memory follows use.
 #[derive(Debug, Clone, Default)]
 pub struct Budgets {
-    held: Arc<Mutex<HashMap<Account, u64>>>,
+    held: Held<Account>,
     limits: Arc<HashMap<&'static str, u64>>,
 }
 
@@ -35,7 +34,7 @@ impl Budgets {
     /// What `subject` holds of `resource` now.
     #[must_use]
     pub fn held(&self, subject: &Subject<'_>, resource: &'static Resource) -> u64 {
-        locked(&self.held).get(&account(subject, resource)).copied().unwrap_or(0)
+        self.held.of(&account(subject, resource))
     }
 }
 
@@ -51,40 +50,12 @@ impl Quota for Budgets {
         amount: u64,
     ) -> Result<Permit, QuotaExceeded> {
         let limit = self.limit(subject, resource);
-        let account = account(subject, resource);
-        let mut held = locked(&self.held);
-        let now = held.get(&account).copied().unwrap_or(0);
-        let next = now.checked_add(amount).filter(|next| *next <= limit).ok_or(QuotaExceeded {
-            resource: resource.name,
-            limit,
-            requested: amount,
-        })?;
-        held.insert(account.clone(), next);
-        drop(held);
-        Ok(Permit::new(Share { held: self.held.clone(), account, amount }))
+        self.held.take(account(subject, resource), amount, resource, limit)
     }
 }
 
 fn account(subject: &Subject<'_>, resource: &'static Resource) -> Account {
     (subject.principal.cloned(), subject.capsule.clone(), resource.name)
-}
-
-struct Share {
-    held: Arc<Mutex<HashMap<Account, u64>>>,
-    account: Account,
-    amount: u64,
-}
-
-impl Drop for Share {
-    fn drop(&mut self) {
-        let mut held = locked(&self.held);
-        if let Some(now) = held.get_mut(&self.account) {
-            *now = now.saturating_sub(self.amount);
-            if *now == 0 {
-                held.remove(&self.account);
-            }
-        }
-    }
 }
 
 #[cfg(test)]
@@ -102,7 +73,7 @@ mod tests {
         assert_eq!(budgets.acquire(&who, &SLOTS, 1).unwrap_err().limit, 2);
         drop(both);
         assert_eq!(budgets.held(&who, &SLOTS), 0);
-        assert!(locked(&budgets.held).is_empty());
+        assert_eq!(budgets.held.accounts(), 0);
         let _one = budgets.acquire(&who, &SLOTS, 1).unwrap();
     }
 

@@ -56,6 +56,7 @@ pub mod cancel;
 #[cfg(feature = "component")]
 pub mod context;
 pub mod envelope;
+pub mod held;
 pub mod identity;
 mod lock;
 pub mod op;
@@ -76,6 +77,7 @@ pub use cancel::{Cancellation, Standing};
 #[cfg(feature = "component")]
 pub use context::{HostContext, HostCx};
 pub use envelope::Entry;
+pub use held::Held;
 pub use identity::{CapsuleId, InvalidIdentity, Principal};
 pub use op::{Audit, Op};
 pub use policy::{Action, CapsuleSecurityGate, Denial, DenyAll, Request, Target};

@@ -3,8 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 
-use astrid_host_context::{CapsuleId, Permit, Principal, Quota, QuotaExceeded, Resource, Subject};
-use parking_lot::Mutex;
+use astrid_host_context::{CapsuleId, Held, Permit, Principal, Quota, QuotaExceeded, Resource, Subject};
 
 use crate::cache::ProfileCache;
 use crate::profile::Quotas;
@@ -55,7 +54,7 @@ type Account = (Option<Principal>, Option<CapsuleId>, &'static str);
 #[derive(Debug)]
 pub struct ProfileQuota {
     profiles: Arc<ProfileCache>,
-    held: Arc<Mutex<HashMap<Account, u64>>>,
+    held: Held<Account>,
     operator: OnceLock<HashMap<&'static str, u64>>,
 }
 
@@ -63,7 +62,7 @@ impl ProfileQuota {
     /// Limits from `profiles`.
     #[must_use]
     pub fn new(profiles: Arc<ProfileCache>) -> Self {
-        Self { profiles, held: Arc::default(), operator: OnceLock::new() }
+        Self { profiles, held: Held::default(), operator: OnceLock::new() }
     }
 
     /// Replaces the defaults of resources that no profile speaks of, for everybody, once: what an
@@ -95,11 +94,11 @@ impl ProfileQuota {
     /// Accounts with something held.
     #[must_use]
     pub fn accounts(&self) -> usize {
-        self.held.lock().len()
+        self.held.accounts()
     }
 
     fn shared(&self, who: Option<&Principal>, account: &'static str) -> u64 {
-        self.held.lock().get(&(who.cloned(), None, account)).copied().unwrap_or(0)
+        self.held.of(&(who.cloned(), None, account))
     }
 }
 
@@ -128,36 +127,10 @@ impl Quota for ProfileQuota {
             Some(Kind::Shared(account)) => (who, None, account),
             _ => (who, Some(subject.capsule.clone()), resource.name),
         };
-        let mut held = self.held.lock();
-        let now = held.get(&account).copied().unwrap_or(0);
-        let next = now.checked_add(amount).filter(|next| *next <= limit);
-        let next = next.ok_or(QuotaExceeded { resource: resource.name, limit, requested: amount })?;
-        if next > 0 {
-            held.insert(account.clone(), next);
-        }
-        drop(held);
-        Ok(Permit::new(Share { held: self.held.clone(), account, amount }))
+        self.held.take(account, amount, resource, limit)
     }
 }
 
 fn rule(resource: &Resource) -> Option<&'static Rule> {
     RULES.iter().find(|rule| rule.resource == resource.name)
-}
-
-struct Share {
-    held: Arc<Mutex<HashMap<Account, u64>>>,
-    account: Account,
-    amount: u64,
-}
-
-impl Drop for Share {
-    fn drop(&mut self) {
-        let mut held = self.held.lock();
-        if let Some(now) = held.get_mut(&self.account) {
-            *now = now.saturating_sub(self.amount);
-            if *now == 0 {
-                held.remove(&self.account);
-            }
-        }
-    }
 }
