@@ -46,8 +46,7 @@ fn advice(import: &str) -> String {
     if let (Some(package), false) = (package, versions.is_empty()) {
         return format!("it offers astrid:{package} in version {}", versions.join(", "));
     }
-    let names: Vec<_> =
-        PACKAGES.iter().map(|(name, version)| format!("astrid:{name}@{version}")).collect();
+    let names: Vec<_> = PACKAGES.iter().map(|(name, version)| format!("astrid:{name}@{version}")).collect();
     let allowed = format!("allowed: {}", names.join(", "));
     if import.starts_with("wasi:") {
         return format!(

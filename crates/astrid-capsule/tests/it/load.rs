@@ -99,7 +99,8 @@ async fn an_import_this_host_does_not_offer_is_named_with_what_it_offers() {
 async fn an_import_without_functions_and_one_of_a_later_version_are_refused_all_the_same() {
     let place = Place::new();
     let runtime = place.runtime().await;
-    let importing = |name: &str, of: &str| component(&format!("(component (import \"{name}\" (instance {of})))"));
+    let importing =
+        |name: &str, of: &str| component(&format!("(component (import \"{name}\" (instance {of})))"));
     let sleep = "(export \"clock-ms\" (func (result u64)))";
     for (id, import, of, advice) in [
         ("clocks", "wasi:clocks/monotonic-clock@0.2.0", "", "allowed: astrid:fs@1.0.0"),
@@ -114,10 +115,9 @@ async fn an_import_without_functions_and_one_of_a_later_version_are_refused_all_
         assert!(text.starts_with(&format!("capsule '{id}': imports \"{import}\"")), "{text}");
         assert!(text.contains(advice), "{text}");
     }
-    for (id, import, of) in [
-        ("types", "astrid:guest/lifecycle@1.0.0", ""),
-        ("exact", "astrid:sys/host@1.0.0", sleep),
-    ] {
+    for (id, import, of) in
+        [("types", "astrid:guest/lifecycle@1.0.0", ""), ("exact", "astrid:sys/host@1.0.0", sleep)]
+    {
         runtime.load(place.capsule(id, &importing(import, of), "")).await.unwrap();
     }
 }
