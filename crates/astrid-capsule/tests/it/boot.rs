@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::support::warnings::Warnings;
 use crate::support::{Place, guest};
 use astrid_capsule::{BootReport, Code, Readiness, Runtime, SearchPath, Severity, State};
 use astrid_event_bus::Observer;
@@ -154,6 +155,7 @@ async fn a_loop_starts_when_what_it_needs_is_ready_or_had_its_time() {
     let place = Place::new();
     let runtime = place.runtime_with(|config| config.ready_timeout = PATIENCE).await;
     provider_and_dependent(&place, "never-ready");
+    let warnings = Warnings::listen();
     let booting = tokio::spawn({
         let (runtime, paths) = (runtime.clone(), [SearchPath::explicit(caps(&place))]);
         async move { runtime.boot(&paths).await }
@@ -167,6 +169,8 @@ async fn a_loop_starts_when_what_it_needs_is_ready_or_had_its_time() {
     assert_eq!(ids(&report), ["provider", "dependent"]);
     let readiness: Vec<_> = report.loaded.iter().map(|one| one.readiness).collect();
     assert_eq!(readiness, [Readiness::Timeout, Readiness::Ready]);
+    let late = warnings.with("not ready after 30000 ms");
+    assert!(late.len() == 1 && late[0].contains("provider"), "{late:?}");
     runtime.shutdown().await;
 }
 

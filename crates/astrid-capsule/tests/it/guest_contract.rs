@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::support::warnings::Warnings;
 use crate::support::{Place, ask, call, guest};
 use astrid_capsule::{Capsule, Code, HandlerResult, Readiness, Runtime, State};
 use astrid_event_bus::Observer;
@@ -69,6 +70,23 @@ async fn a_capsule_without_a_loop_of_its_own_is_ready_at_once_and_its_placeholde
         assert_eq!(call(&capsule, "alice", "noop", json!({})).await, answer, "{id}");
     }
     runtime.shutdown().await;
+}
+
+// guest case 13
+#[tokio::test]
+async fn each_word_the_host_does_not_know_is_warned_of_once_a_capsule() {
+    let place = Place::new();
+    let runtime = place.runtime().await;
+    let warnings = Warnings::listen();
+    for id in ["a", "b"] {
+        let c = runtime.load(place.probe(id)).await.unwrap();
+        for action in ["CONTINUE", "", "retry", "CONTINUE", "", "retry"] {
+            let input = json!({ "action": action, "data": "{}" });
+            assert_eq!(call(&c, "alice", "say", input).await, HandlerResult::Continue("".into()));
+        }
+        let said = warnings.with(&format!("capsule={id} "));
+        assert!(said.len() == 3 && said.iter().all(|one| one.contains("unknown action")), "{said:?}");
+    }
 }
 
 // guest case 18

@@ -7,6 +7,8 @@
 )]
 #![allow(dead_code, clippy::allow_attributes, reason = "each test file uses a part")]
 
+pub(crate) mod warnings;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
