@@ -4,7 +4,9 @@
 
 mod support;
 
-use std::time::Duration;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use astrid_capsule::Readiness;
 use serde_json::{Value, json};
@@ -119,9 +121,48 @@ async fn of_two_principals_whose_prompts_interleave_every_answer_carries_its_own
     runtime.shutdown().await;
 }
 
+// guest case 35, the part about what else the host does
+async fn sixty_four_calls_on_a_pool_of_eight_do_not_delay_who_has_nothing_to_do_with_them() {
+    let place = Place::new();
+    let runtime = place.runtime_with(|config| config.instance_pool_size = Some(8)).await;
+    let c = runtime.load(place.probe("probe")).await.unwrap();
+    let over = Arc::new(AtomicBool::new(false));
+    let heart = tokio::spawn({
+        let over = over.clone();
+        async move {
+            let mut latest = Duration::ZERO;
+            while !over.load(Ordering::Relaxed) {
+                let due = Instant::now() + Duration::from_millis(2);
+                tokio::time::sleep_until(due.into()).await;
+                latest = latest.max(due.elapsed());
+            }
+            latest
+        }
+    });
+    let calls: Vec<_> = (0..64)
+        .map(|n| {
+            let c = c.clone();
+            tokio::spawn(
+                async move { ask(&c, &format!("p{n}"), "burn", json!({ "rounds": 2_000_000 })).await },
+            )
+        })
+        .collect();
+    for call in calls {
+        assert!(call.await.unwrap().is_u64());
+    }
+    over.store(true, Ordering::Relaxed);
+    let latest = heart.await.unwrap();
+    // The case's bound where the machine does nothing else; where it does, whoever holds a worker for the
+    // length of its call is still found out.
+    let bound = Duration::from_millis(if is_long() { 50 } else { 1_000 });
+    assert!(latest <= bound, "host work came {latest:?} late");
+    runtime.shutdown().await;
+}
+
 // One after the other: the second would add to the memory that the first measures.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn crowds_are_served_one_by_one_and_leave_nothing() {
     of_all_principals_none_finds_what_another_left_and_the_host_stays_as_small_as_it_was().await;
     of_two_principals_whose_prompts_interleave_every_answer_carries_its_own().await;
+    sixty_four_calls_on_a_pool_of_eight_do_not_delay_who_has_nothing_to_do_with_them().await;
 }

@@ -5,5 +5,5 @@ mod integrity;
 mod locate;
 mod source;
 
-pub(crate) use imports::explain_unlinked;
+pub(crate) use imports::{refuse_unoffered, unlinked};
 pub(crate) use source::{Program, Source};

@@ -82,7 +82,8 @@ async fn find(
     (sorted, approvals)
 }
 
-/// Loads one part of the capsules, those of one level side by side, then waits for all their run loops at once.
+/// Loads one part of the capsules, those of one level side by side. A level waits until the run loops of the one
+/// before are ready or out of time, so that nobody's loop starts before what it needs.
 async fn load_part(
     runtime: &Arc<Inner>,
     part: Vec<Located>,
@@ -93,8 +94,8 @@ async fn load_part(
     let deepest = levels.iter().copied().max().unwrap_or(0);
     let mut part: Vec<(usize, Option<Located>)> =
         levels.into_iter().zip(part.into_iter().map(Some)).collect();
-    let mut loaded = Vec::new();
     for level in 0..=deepest {
+        let mut loaded = Vec::new();
         let now = part.iter_mut().filter(|(of, _)| *of == level).filter_map(|(_, one)| one.take());
         let loading: Vec<_> = now.map(|one| load_one(runtime, one, approvals)).collect();
         for result in join_all(loading).await {
@@ -103,7 +104,12 @@ async fn load_part(
                 Err(failure) => failed(runtime, failure, report),
             }
         }
+        await_ready(runtime, loaded, report).await;
     }
+}
+
+/// Waits for the run loops of these capsules at once, and tells which may be counted on.
+async fn await_ready(runtime: &Inner, loaded: Vec<(SharedCapsule, PathBuf)>, report: &mut BootReport) {
     let patience = runtime.config.ready_timeout;
     let waits = loaded.iter().map(|(capsule, _)| capsule.wait_ready(patience));
     let readiness = join_all(waits).await;

@@ -23,7 +23,7 @@ use crate::dispatch::CapsuleTarget;
 use crate::domains::{DomainKit, Ends, Identity};
 use crate::gate;
 use crate::inbound::{Publisher, Queue};
-use crate::load::{Program, Source, explain_unlinked};
+use crate::load::{Program, Source, refuse_unoffered, unlinked};
 use crate::pool::Mode;
 use crate::wasm::{Parts, RunSettings, Template, WasmEngine};
 use crate::{CapsuleError, Code, Timings};
@@ -191,10 +191,8 @@ async fn engine(
     timings.origin = Some(origin);
 
     let started = Instant::now();
-    let pre = runtime
-        .linker
-        .instantiate_pre(&code.component)
-        .map_err(|error| explain_unlinked(runtime.host.engine(), &code.component, &error))?;
+    refuse_unoffered(runtime.host.engine(), &code.component)?;
+    let pre = runtime.linker.instantiate_pre(&code.component).map_err(|error| unlinked(&error))?;
     let guest = GuestPre::new(pre, exports).map_err(|error| match error {
         InstanceError::WrongType(error) => CapsuleError::new(Code::UnsupportedEntryPoint, error),
         other => CapsuleError::new(Code::Instantiate, other),

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::support::warnings::Warnings;
 use crate::support::{Place, guest};
 use astrid_capsule::{BootReport, Code, Readiness, Runtime, SearchPath, Severity, State};
 use astrid_event_bus::Observer;
@@ -131,6 +132,61 @@ async fn a_run_loop_that_is_not_ready_is_waited_for_half_a_second_and_no_longer(
     assert_eq!(readiness, [Readiness::Timeout, Readiness::Timeout, Readiness::Ready]);
     assert!(report.took >= Duration::from_millis(500));
     assert!(report.strict().is_ok());
+    runtime.shutdown().await;
+}
+
+/// A loop and another that needs what it provides.
+fn provider_and_dependent(place: &Place, mode: &str) {
+    for (id, mode, tables) in [
+        ("provider", mode, "[exports]\n\"x:a\" = \"1.0.0\"\n"),
+        ("dependent", "serve", "[imports]\n\"x:a\" = \"^1\"\n"),
+    ] {
+        let manifest = format!(
+            "{tables}[env.mode]\ndefault = \"{mode}\"\n[subscribe]\n\"looper.v1.ask\" = \"opaque\"\n"
+        );
+        move_in(place, &place.capsule(id, &guest("looper"), &manifest));
+    }
+}
+
+// guest case 26, sys case 24, with the thirty seconds of the guest contract
+#[tokio::test(start_paused = true)]
+async fn a_loop_starts_when_what_it_needs_is_ready_or_had_its_time() {
+    const PATIENCE: Duration = Duration::from_secs(30);
+    let place = Place::new();
+    let runtime = place.runtime_with(|config| config.ready_timeout = PATIENCE).await;
+    provider_and_dependent(&place, "never-ready");
+    let warnings = Warnings::listen();
+    let booting = tokio::spawn({
+        let (runtime, paths) = (runtime.clone(), [SearchPath::explicit(caps(&place))]);
+        async move { runtime.boot(&paths).await }
+    });
+    while runtime.capsule("provider").is_none() {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    tokio::time::sleep(PATIENCE - Duration::from_secs(1)).await;
+    assert!(runtime.capsule("dependent").is_none(), "started beside what it needs");
+    let report = booting.await.unwrap();
+    assert_eq!(ids(&report), ["provider", "dependent"]);
+    let readiness: Vec<_> = report.loaded.iter().map(|one| one.readiness).collect();
+    assert_eq!(readiness, [Readiness::Timeout, Readiness::Ready]);
+    let late = warnings.with("not ready after 30000 ms");
+    assert!(late.len() == 1 && late[0].contains("provider"), "{late:?}");
+    runtime.shutdown().await;
+}
+
+// guest case 26
+#[tokio::test(start_paused = true)]
+async fn a_loop_that_traps_before_its_signal_has_crashed_and_nobody_waits_for_it() {
+    let place = Place::new();
+    let runtime = place.runtime_with(|config| config.ready_timeout = Duration::from_secs(30)).await;
+    provider_and_dependent(&place, "trap");
+    let begun = tokio::time::Instant::now();
+    let report = boot(&place, &runtime).await;
+    assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
+    assert_eq!(ids(&report), ["dependent"]);
+    let [failure] = report.failed.as_slice() else { panic!("{:?}", report.failed) };
+    assert_eq!((failure.id.as_str(), failure.error.code()), ("provider", Code::Execution));
+    assert!(failure.error.to_string().contains("run loop trapped: "), "{}", failure.error);
     runtime.shutdown().await;
 }
 

@@ -61,6 +61,35 @@ async fn a_guard_that_traps_stops_its_chain_and_the_publisher_hears_why() {
     assert!(done.try_recv().unwrap().is_none());
 }
 
+// guest case 14
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_guard_that_comes_to_no_end_or_takes_all_memory_stops_its_chain_too() {
+    for (action, fuel, reason) in [
+        ("spin", 10_000_000, "interceptor ran out of fuel"),
+        ("spin", u64::MAX / 2, "interceptor exceeded its deadline of 1s"),
+        ("hog", u64::MAX / 2, "interceptor trapped: unreachable"),
+    ] {
+        let place = Place::new();
+        let runtime = place
+            .runtime_with(|config| {
+                config.invocation_timeout = Duration::from_secs(if action == "spin" { 1 } else { 60 });
+                (config.fuel_per_invocation, config.fuel_per_second) = (fuel, u64::MAX / 2);
+            })
+            .await;
+        handler(&place, &runtime, "guard", action, 10).await;
+        handler(&place, &runtime, "guarded", "publish", 100).await;
+        let mut done = runtime.observe("t.v1.done.x").unwrap();
+        let mut receipts = runtime.observe("astrid.v1.delivery.failure.*").unwrap();
+        let event =
+            json!({ "topic": "t.v1.done.x", "payload": 1, "_astrid_delivery_id": "0".repeat(31) + "1" });
+        runtime.publish("t.v1.x", event.to_string(), Some("alice")).await.unwrap();
+        assert_eq!(body(&receipts.recv().await.unwrap())["reason"], format!("denied: {reason}"), "{action}");
+        assert!(runtime.settle(SETTLE).await);
+        assert!(done.try_recv().unwrap().is_none(), "{reason}: what was guarded was called");
+        runtime.shutdown().await;
+    }
+}
+
 // dispatch case 11
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn five_handlers_that_wait_in_recv_wait_at_the_same_time_on_four_permits() {
@@ -86,7 +115,7 @@ async fn five_handlers_that_wait_in_recv_wait_at_the_same_time_on_four_permits()
     assert_eq!(runtime.dispatched().denied, 0);
 }
 
-// dispatch case 16
+// dispatch case 16, guest case 33
 #[tokio::test]
 async fn topics_of_the_host_and_its_services_cannot_be_spoofed() {
     let place = Place::new();
@@ -95,6 +124,7 @@ async fn topics_of_the_host_and_its_services_cannot_be_spoofed() {
     let c = runtime.load(place.capsule("any", &guest("probe"), manifest)).await.unwrap();
     for topic in [
         "astrid.v1.lifecycle.kernel_shutdown",
+        "astrid.v1.lifecycle.tool_call_started",
         "astrid.v1.capsules_loaded",
         "astrid.v1.delivery.failure.x",
         "astrid.v1.response.failure.x",

@@ -69,7 +69,7 @@ fn patterns(list: &[TopicPattern]) -> Vec<&str> {
     list.iter().map(TopicPattern::as_str).collect()
 }
 
-// dispatch case 2
+// dispatch case 2, guest case 17
 #[tokio::test]
 async fn a_routers_wildcard_stands_for_one_segment() {
     let place = Place::new();

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use crate::support::{Place, guest};
-use astrid_capsule::{Runtime, SearchPath, State};
+use astrid_capsule::{Readiness, Runtime, SearchPath, State};
 use astrid_event_bus::{AccessPattern, Charset, Observer};
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep, timeout};
@@ -83,6 +83,32 @@ async fn attempts_come_ever_later_and_end_after_five_until_an_operator_reloads()
     let reloaded = runtime.reload("looper").await.unwrap();
     assert_eq!(reloaded.state(), State::Ready);
     assert_eq!(next(&mut restarted).await["reason"], "reload");
+    runtime.shutdown().await;
+}
+
+// guest case 8; the waits are those of lifecycle §7
+#[tokio::test(start_paused = true)]
+async fn a_loop_that_ends_after_its_signal_is_restarted_five_times_and_then_stays_failed() {
+    let place = Place::new();
+    let dir = looper(&place, "ready-then-return");
+    let runtime = place.runtime().await;
+    let booted = runtime.boot(&[SearchPath::explicit(&dir)]).await;
+    let readiness: Vec<_> = booted.loaded.iter().map(|one| one.readiness).collect();
+    assert_eq!(readiness, [Readiness::Ready], "it said so before it ended");
+    let mut failed = runtime.observe("astrid.v1.health.failed").unwrap();
+    let mut restarted = runtime.observe("system.v1.lifecycle.restart").unwrap();
+    for (attempt, wait) in [(1, 2), (2, 4), (3, 8), (4, 16), (5, 32)] {
+        let reported = next(&mut failed).await;
+        assert_eq!(reported["reason"], "run loop exited");
+        let noticed = Instant::now();
+        assert_eq!(next(&mut restarted).await["attempt"], attempt);
+        let waited = noticed.elapsed();
+        let wait = Duration::from_secs(wait);
+        assert!(waited >= wait && waited < wait + Duration::from_secs(2), "{attempt}: {waited:?}");
+    }
+    assert_eq!(next(&mut failed).await["reason"], "run loop exited");
+    assert!(timeout(Duration::from_secs(3600), restarted.recv()).await.is_err(), "given up");
+    assert_eq!(runtime.capsule("looper").unwrap().state(), State::Failed("run loop exited".to_owned()));
     runtime.shutdown().await;
 }
 

@@ -44,7 +44,7 @@ async fn each_word_of_an_answer_has_its_meaning() {
     }
 }
 
-// engines case 16
+// engines case 16, guest case 22
 #[tokio::test]
 async fn a_trap_is_a_deny_and_the_next_call_runs_in_a_fresh_instance() {
     let place = Place::new();
@@ -111,11 +111,45 @@ async fn memory_beyond_the_limit_is_refused_to_the_guest_without_a_trap() {
 async fn a_component_that_starts_with_more_than_its_limits_does_not_instantiate() {
     let place = Place::new();
     let runtime = place.runtime().await;
-    for (id, module) in [("tables", "(table 100000000 funcref)"), ("memory", "(memory 2048)")] {
-        let text = format!("(component (core module $m {module}) (core instance (instantiate $m)))");
+    let one = "(core instance (instantiate $m))";
+    for (id, module, instances) in [
+        ("tables", "(table 100000000 funcref)", one.to_owned()),
+        ("memory", "(memory 2048)", one.to_owned()),
+        ("instances", "", one.repeat(900)),
+    ] {
+        let text = format!("(component (core module $m {module}) {instances})");
         let dir = place.capsule(id, &wat::parse_str(&text).unwrap(), "");
         let error = runtime.load(dir).await.map(|_| ()).unwrap_err();
         assert_eq!(error.code(), astrid_capsule::Code::Instantiate, "{error}");
+    }
+}
+
+// engines case 20
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_third_call_on_a_pool_of_two_runs_after_one_of_them_or_is_denied_at_its_deadline() {
+    let place = Place::new();
+    place.profile("bob", "[quotas]\nmax_timeout_secs = 1\n");
+    let runtime = place.runtime_with(|config| config.instance_pool_size = Some(2)).await;
+    let c = runtime.load(place.probe("probe")).await.unwrap();
+    let mut listening = runtime.observe("probe.v1.listening").unwrap();
+    let holding = ["alice", "carol"].map(|who| {
+        let c = c.clone();
+        let wait = json!({ "topic": "probe.v1.in.x", "timeout": 60_000 });
+        tokio::spawn(async move { ask(&c, who, "recv-then-caller", wait).await })
+    });
+    for _ in &holding {
+        listening.recv().await.unwrap();
+    }
+    let noop = call(&c, "bob", "noop", json!({})).await;
+    assert_eq!(noop, deny("no instance became free before the deadline"));
+    let waits = call(&c, "dora", "noop", json!({}));
+    tokio::pin!(waits);
+    assert!(tokio::time::timeout(Duration::from_millis(100), &mut waits).await.is_err());
+    runtime.publish("probe.v1.in.x", "{}", Some("alice")).await.unwrap();
+    assert_eq!(waits.await, HandlerResult::Continue("".into()));
+    runtime.publish("probe.v1.in.x", "{}", Some("carol")).await.unwrap();
+    for held in holding {
+        held.await.unwrap();
     }
 }
 
@@ -137,23 +171,6 @@ async fn what_a_guest_leaks_is_gone_when_its_call_returns() {
     let leak = json!({ "topic": "probe.v1.in.x", "count": 200 });
     assert_eq!(ask(&c, "alice", "subscribe-leak", leak.clone()).await, 128);
     assert_eq!(ask(&c, "alice", "subscribe-leak", leak).await, 128);
-}
-
-// guest case 35
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn sixty_four_calls_on_a_pool_of_eight_all_complete() {
-    let place = Place::new();
-    let runtime = place.runtime_with(|config| config.instance_pool_size = Some(8)).await;
-    let c = runtime.load(place.probe("probe")).await.unwrap();
-    let calls: Vec<_> = (0..64)
-        .map(|_| {
-            let c = c.clone();
-            tokio::spawn(async move { call(&c, "alice", "noop", json!({})).await })
-        })
-        .collect();
-    for call in calls {
-        assert_eq!(call.await.unwrap(), HandlerResult::Continue("".into()));
-    }
 }
 
 // guest case 21

@@ -93,6 +93,35 @@ async fn an_import_this_host_does_not_offer_is_named_with_what_it_offers() {
     }
 }
 
+// guest case 10, sys case 44: an instance that asks for nothing links whoever it is named after, and the linker
+// takes a version for a later one of its line
+#[tokio::test]
+async fn an_import_without_functions_and_one_of_a_later_version_are_refused_all_the_same() {
+    let place = Place::new();
+    let runtime = place.runtime().await;
+    let importing =
+        |name: &str, of: &str| component(&format!("(component (import \"{name}\" (instance {of})))"));
+    let sleep = "(export \"clock-ms\" (func (result u64)))";
+    for (id, import, of, advice) in [
+        ("clocks", "wasi:clocks/monotonic-clock@0.2.0", "", "allowed: astrid:fs@1.0.0"),
+        ("foreign", "other:pkg/api@1.0.0", "", "allowed: astrid:fs@1.0.0"),
+        ("unversioned", "astrid:sys/host", "", "it offers astrid:sys in version 1.0.0"),
+        ("elder", "astrid:sys/host@0.9.0", "", "it offers astrid:sys in version 1.0.0"),
+        ("later", "astrid:sys/host@1.0.1", sleep, "it offers astrid:sys in version 1.0.0"),
+        ("plain", "clock", "", "allowed: astrid:fs@1.0.0"),
+    ] {
+        let (code, text) = refusal(&runtime, &place.capsule(id, &importing(import, of), "")).await;
+        assert_eq!(code, Code::UnlinkedImport, "{text}");
+        assert!(text.starts_with(&format!("capsule '{id}': imports \"{import}\"")), "{text}");
+        assert!(text.contains(advice), "{text}");
+    }
+    for (id, import, of) in
+        [("types", "astrid:guest/lifecycle@1.0.0", ""), ("exact", "astrid:sys/host@1.0.0", sleep)]
+    {
+        runtime.load(place.capsule(id, &importing(import, of), "")).await.unwrap();
+    }
+}
+
 // guest case 2
 #[tokio::test]
 async fn an_export_of_the_wrong_type_is_named_with_the_type_found() {

@@ -9,6 +9,7 @@ mod cron;
 mod dispatch;
 mod fixtures;
 mod grants;
+mod guest_contract;
 mod health;
 mod invoke;
 mod ipc_guest;

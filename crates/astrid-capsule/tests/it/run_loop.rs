@@ -31,6 +31,23 @@ async fn a_loop_serves_its_owner_while_handlers_of_the_same_capsule_run() {
     runtime.shutdown().await;
 }
 
+// guest case 24
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn loop_and_handlers_share_what_is_stored_and_no_memory() {
+    let place = Place::new();
+    let runtime = place.runtime().await;
+    let manifest = "[env.mode]\ndefault = \"store\"\n[publish]\n\"looper.v1.answer\" = \"opaque\"\n[subscribe]\n\"looper.v1.ask\" = \"opaque\"\n\"looper.v1.kept\" = { wit = \"opaque\", handler = \"kept\" }\n";
+    let capsule = runtime.load(place.capsule("looper", &guest("looper"), manifest)).await.unwrap();
+    assert_eq!(capsule.wait_ready(Duration::from_secs(30)).await, Readiness::Ready);
+    let mut answers = runtime.observe("looper.v1.answer").unwrap();
+    runtime.publish("looper.v1.ask", "\"text\"", Some("default")).await.unwrap();
+    let answer: Value = serde_json::from_slice(answers.recv().await.unwrap().payload().bytes()).unwrap();
+    assert_eq!(answer, json!({ "set": true }));
+    let kept = crate::support::ask(&capsule, "default", "kept", json!({})).await;
+    assert_eq!(kept, json!({ "store": { "get": { "Ok": "text" } }, "answered": 0 }));
+    runtime.shutdown().await;
+}
+
 // engines case 25
 #[tokio::test]
 async fn a_loop_that_never_signals_times_out_and_one_that_returns_has_crashed() {
@@ -64,6 +81,56 @@ async fn a_spinning_loop_is_stopped_after_its_windows_and_others_go_on() {
     };
     tokio::time::timeout(Duration::from_secs(30), failed).await.unwrap();
     assert_eq!(spinner.state(), State::Failed("run loop exceeded its CPU window budget".to_owned()));
+}
+
+// guest case 25: windows of a second each, or with `ASTRID_LONG_TESTS` the five of a host's
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_loop_may_compute_between_its_looks_for_messages_and_not_without() {
+    let is_long = std::env::var_os("ASTRID_LONG_TESTS").is_some();
+    let (window, slack) = if is_long { (5_000, 1_000) } else { (1_000, 12_000) };
+    let place = Place::new();
+    place.profile("default", "groups = [\"agent\"]\n");
+    let timeout = Duration::from_secs(if is_long { 300 } else { 1 });
+    let runtime = place.runtime_with(|config| config.invocation_timeout = timeout).await;
+    let load = async |id: &str, mode: &str| {
+        let manifest = format!(
+            "[env.mode]\ndefault = \"{mode}\"\n[env.spin_ms]\ndefault = \"{}\"\n[subscribe]\n\"looper.v1.ask\" = \"opaque\"\n",
+            window * 4 / 5
+        );
+        let capsule = runtime.load(place.capsule(id, &guest("looper"), &manifest)).await.unwrap();
+        assert_eq!(capsule.wait_ready(Duration::from_secs(30)).await, Readiness::Ready);
+        capsule
+    };
+    let looking = load("looking", "spin-and-recv").await;
+    let spinner = load("spinner", "spin").await;
+    let begun = Instant::now();
+    while spinner.state() == State::Ready {
+        assert!(begun.elapsed() < Duration::from_millis(3 * window + slack), "{:?}", begun.elapsed());
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    // The first window may have begun before the wait did.
+    assert!(begun.elapsed() >= Duration::from_millis(3 * window - 500), "{:?}", begun.elapsed());
+    assert_eq!(spinner.state(), State::Failed("run loop exceeded its CPU window budget".to_owned()));
+    while begun.elapsed() < Duration::from_millis(5 * window) {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        assert_eq!(looking.state(), State::Ready);
+    }
+    runtime.shutdown().await;
+}
+
+// guest case 25
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_spinning_loop_that_is_exempt_is_gone_within_five_seconds_of_its_cancel() {
+    let place = Place::new();
+    let builder = place.builder(|config| config.invocation_timeout = Duration::from_millis(200));
+    let runtime = builder.exempt(Arc::new(Everybody)).build().await.unwrap();
+    let manifest = "[env.mode]\ndefault = \"spin\"\n";
+    let spinner = runtime.load(place.capsule("spinner", &guest("looper"), manifest)).await.unwrap();
+    assert_eq!(spinner.wait_ready(Duration::from_secs(30)).await, Readiness::Ready);
+    let begun = Instant::now();
+    runtime.unload("spinner").await.unwrap();
+    assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
+    assert_eq!(spinner.state(), State::Unloaded);
 }
 
 // engines case 24

@@ -33,7 +33,7 @@ async fn calls_of_a_principal_share_one_instance_of_a_capsule_with_processes() {
     assert_eq!(ask(&shell, "bob", "marker", json!({ "set": 1 })).await, json!(0));
 }
 
-// engines §4, sticky mode
+// engines §4, sticky mode; guest case 23 and engines case 22 with a subscription for the handle
 #[tokio::test]
 async fn a_handle_kept_in_guest_memory_is_good_at_the_next_call_of_its_principal_alone() {
     let place = Place::new();

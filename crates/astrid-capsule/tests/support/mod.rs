@@ -7,6 +7,8 @@
 )]
 #![allow(dead_code, clippy::allow_attributes, reason = "each test file uses a part")]
 
+pub(crate) mod warnings;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -88,6 +90,7 @@ pub(crate) const ACTIONS: &[&str] = &[
     "say",
     "trap",
     "spin",
+    "hog",
     "burn",
     "grow",
     "marker",
@@ -114,6 +117,7 @@ pub(crate) const ACTIONS: &[&str] = &[
     "recv-then-caller",
     "caller",
     "sleep",
+    "sleep-then-set",
     "config",
     "capabilities",
     "log",

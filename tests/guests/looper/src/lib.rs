@@ -2,6 +2,8 @@
 
 mod sockets;
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use astrid_sys::astrid::http1_1_0::host as http;
 use astrid_sys::astrid::ipc::host as ipc;
 use astrid_sys::astrid::kv::host as kv;
@@ -12,8 +14,15 @@ use astrid_sys::{CapsuleResult, Guest};
 
 struct Looper;
 
+/// How many messages the loop of this instance answered.
+static ANSWERED: AtomicU64 = AtomicU64::new(0);
+
 impl Guest for Looper {
     fn astrid_hook_trigger(action: String, _payload: Vec<u8>) -> CapsuleResult {
+        if action == "kept" {
+            let said = serde_json::json!({ "store": store(""), "answered": ANSWERED.load(Ordering::Relaxed) });
+            return CapsuleResult { action: "final".to_owned(), data: Some(said.to_string()) };
+        }
         CapsuleResult { action: "final".to_owned(), data: Some(format!("\"handled {action}\"")) }
     }
 
@@ -27,6 +36,12 @@ impl Guest for Looper {
                     std::hint::black_box(&mode);
                 }
             }
+            "trap" => {
+                sys::log(sys::LogLevel::Info, "about to trap");
+                core::arch::wasm32::unreachable()
+            }
+            "ready-then-return" => sys::signal_ready(),
+            "spin-and-recv" => spin_and_recv(),
             "accept" => accept(),
             "stream" => stream(),
             "build" => build(),
@@ -80,7 +95,23 @@ fn serve(mode: &str, timeout_ms: u64) {
             } else {
                 serde_json::json!({ "asked": message.payload, "caller": who })
             };
+            ANSWERED.fetch_add(1, Ordering::Relaxed);
             let _ = ipc::publish("looper.v1.answer", &answer.to_string());
+        }
+    }
+}
+
+/// Computes for the configured time between two looks for messages, which it never waits for.
+fn spin_and_recv() {
+    let ms = sys::get_config("spin_ms").ok().flatten().and_then(|ms| ms.parse::<u64>().ok()).unwrap_or(1_000);
+    let Ok(asked) = ipc::subscribe("looper.v1.ask") else { return };
+    sys::signal_ready();
+    while asked.recv(0).is_ok() {
+        let until = sys::clock_monotonic_ns() + ms * 1_000_000;
+        while sys::clock_monotonic_ns() < until {
+            for n in 0..1_000_000u32 {
+                std::hint::black_box(n);
+            }
         }
     }
 }

@@ -33,6 +33,12 @@ impl Guest for Probe {
             "spin" => loop {
                 std::hint::black_box(MARKER.load(Ordering::Relaxed));
             },
+            "hog" => {
+                let mut kept = Vec::new();
+                loop {
+                    kept.push(std::hint::black_box(vec![1u8; 1 << 20]));
+                }
+            }
             "burn" => burn(number(&input, "rounds")),
             "grow" => answer("final", Some(json!(grow(number(&input, "pages"))).to_string())),
             "marker" => {
@@ -84,10 +90,17 @@ impl Guest for Probe {
                     s.recv(number(&input, "timeout"))
                 });
                 let got = envelope.map(|e| e.messages.len());
+                let _ = ipc::publish("probe.v1.heard", "{}");
                 let caller = sys::get_caller().map(|c| c.principal).unwrap_or_default();
                 answer("final", Some(json!({ "got": format!("{got:?}"), "caller": caller }).to_string()))
             }
             "caller" => done(sys::get_caller().map(|c| json!([c.principal, c.source_id, c.timestamp]))),
+            "sleep-then-set" => {
+                let _ = ipc::publish("probe.v1.listening", "{}");
+                let slept = sys::sleep_ns(number(&input, "ns"));
+                let _ = kv::kv_set(text(&input, "key"), b"x");
+                done(slept)
+            }
             "sleep" => done(sys::sleep_ns(number(&input, "ns"))),
             "register" => {
                 let profile = match text(&input, "profile") {
