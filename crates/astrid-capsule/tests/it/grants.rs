@@ -96,11 +96,11 @@ async fn a_grant_for_the_session_is_not_written_and_both_kinds_can_be_taken_back
     assert!(!runs(&runtime).await);
 
     runtime.grant_capsule("alice", "tools").await.unwrap();
-    assert_eq!(profile(&place), "# nothing\ncapsules = [\"tools\"]\n");
+    assert_eq!(profile(&place), "capsules = [\"tools\"]\n# nothing\n");
     assert!(runs(&runtime).await);
     runtime.revoke_capsule("alice", "tools").await.unwrap();
     assert!(!runs(&runtime).await);
-    assert!(profile(&place).starts_with("# nothing\n") && !profile(&place).contains("tools"));
+    assert_eq!(profile(&place), "capsules = []\n# nothing\n");
     let nobody = runtime.grant_capsule("bob", "tools").await.unwrap_err().to_string();
     assert!(nobody.contains("'bob' has no profile"), "{nobody}");
     runtime.shutdown().await;
