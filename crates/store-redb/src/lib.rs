@@ -48,7 +48,7 @@
 //!
 //! Measured on two cores that others used too (`benches/`): a lone durable set 1.3 to 1.5 times raw redb
 //! that walks the database after a crash, 0.9 times raw redb that does not; 64 writers 40,000 durable
-//! sets a second; a get of a kept value 0.5 µs, one from the engine's
+//! sets a second; a get of a kept value 0.23 µs, one from the engine's
 //! pages 5 to 7 µs, most of it the hop to a blocking thread; 5,000 keys in pages of
 //! 100 0.9 ms, beside 0.5 ms for a raw scan; 255,000 keys open in 2 to 4 ms.
 //!
