@@ -12,7 +12,6 @@ mod contract;
 mod contract_overlay;
 mod contract_overlay_walk;
 mod contract_walk;
-mod deep;
 mod device;
 mod envelope;
 mod ignored;

@@ -1,8 +1,13 @@
 //! A tree deeper than any path can say, and few descriptors. Alone in its process, whose limit it lowers.
+#![expect(clippy::unwrap_used, reason = "a test that cannot set up must fail")]
 
-use crate::place::{Place, arm};
+mod common;
+#[path = "common/place.rs"]
+mod place;
+
 use astrid_host_fs::FsView;
 use astrid_host_testkit::FakeHost;
+use place::{Place, arm};
 use rustix::fs::{Mode, OFlags};
 use rustix::process::{Resource, getrlimit, setrlimit};
 
