@@ -12,7 +12,6 @@ mod control;
 mod error;
 mod files;
 mod manifest;
-mod meta;
 mod output;
 mod progress;
 mod report;

@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use super::locate::{Meta, is_hash};
+use astrid_capsule_install::{Meta, is_hash};
+
 use crate::{CapsuleError, Code};
 
 /// Checks the bytes that will be compiled against every recorded hash, and returns their own.

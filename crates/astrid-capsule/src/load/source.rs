@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use astrid_capsule_discovery::Fingerprint;
+use astrid_capsule_install::Meta;
 use astrid_capsule_manifest::CapsuleManifest;
 use serde_json::Value;
 
@@ -59,7 +60,7 @@ impl Source {
                 return Err(CapsuleError::of(&id, Code::Integrity, problem));
             }
         }
-        let meta = locate::read_meta_object(dir);
+        let meta = Meta::read_object(dir).unwrap_or_default().into();
         Ok(Self { dir: dir.to_owned(), manifest, program, meta, approved })
     }
 }
