@@ -74,7 +74,10 @@ pub(crate) async fn run(
 /// # Errors
 /// [`Code::Integrity`] if the bytes are not what [`run`] gave, and nothing is written; or the store's.
 pub(crate) async fn replay(runtime: &Inner, redo: &[u8]) -> Result<(), CapsuleError> {
-    let changes = redo::decode(redo)?;
+    // A checksum over what may be hundreds of megabytes.
+    let bytes = redo.to_vec();
+    let changes = tokio::task::spawn_blocking(move || redo::decode(&bytes)).await;
+    let changes = changes.map_err(CapsuleError::host)??;
     astrid_host_kv::replay(&*runtime.store, changes).await.map_err(CapsuleError::host)
 }
 
