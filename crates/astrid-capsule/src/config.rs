@@ -50,6 +50,9 @@ pub struct Config {
     /// Handlers that execute for one principal at once over all capsules, unless its profile says something
     /// else; host waits over 50 ms do not count.
     pub max_in_flight_calls: usize,
+    /// Wall clock of one install or upgrade hook, waiting for people included; the contract's ten minutes,
+    /// in which somebody finds a password.
+    pub lifecycle_timeout: Duration,
     /// How long a run loop may take to signal that it is ready before boot goes on without it.
     pub ready_timeout: Duration,
     /// How long one capsule may take to load before boot goes on without it.
@@ -132,6 +135,7 @@ impl Default for Config {
             fuel_per_second: 2_000_000_000,
             dispatch_permits: 4,
             max_in_flight_calls: 4,
+            lifecycle_timeout: Duration::from_secs(600),
             ready_timeout: Duration::from_millis(500),
             load_timeout: Duration::from_secs(120),
             allow_unverified: false,

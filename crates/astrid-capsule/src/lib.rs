@@ -108,8 +108,8 @@ pub use {
     exempt::Exempt,
     home::Home,
     runtime::{
-        BootError, BootFailure, BootReport, Booted, NetworkFigures, Runtime, RuntimeBuilder, Schema,
-        UplinkDescriptor,
+        BootError, BootFailure, BootReport, Booted, HookOutcome, HookPhase, NetworkFigures, Runtime,
+        RuntimeBuilder, Schema, UplinkDescriptor,
     },
     timings::Timings,
     tools::ToolDescriptor,

@@ -17,7 +17,7 @@ use crate::cpu::metered;
 use crate::pool::{Lease, Unavailable};
 use crate::principal::{disabled, open_desk, whom};
 
-static INVOCATIONS: AtomicU64 = AtomicU64::new(1);
+pub(super) static INVOCATIONS: AtomicU64 = AtomicU64::new(1);
 
 /// An instance on loan to one call.
 type Lent<'a> = Lease<'a, Instance>;

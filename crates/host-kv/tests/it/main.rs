@@ -8,4 +8,5 @@ mod contract;
 mod envelope;
 mod guest;
 mod isolation;
+mod staged;
 mod view;
