@@ -167,7 +167,7 @@ impl HookPhase {
         }
     }
 
-    fn is_in(&self, exports: Exports) -> bool {
+    pub(super) fn is_in(&self, exports: Exports) -> bool {
         match self {
             Self::Install => exports.has_install,
             Self::Upgrade { .. } => exports.has_upgrade,
