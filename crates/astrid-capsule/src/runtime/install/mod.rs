@@ -93,7 +93,7 @@ async fn install(
     };
     let Work { package, record, .. } = work;
     // An unpacked archive is removed with it.
-    blocking(move || Ok(drop(package))).await?;
+    release(package).await?;
     if let Some(record) = record {
         record.end(&runtime, &installed);
     }
@@ -146,7 +146,7 @@ async fn perform(
                 }
             }
             Err(error) => {
-                blocking(move || Ok(drop(placed))).await?;
+                release(placed).await?;
                 Err(error)
             }
         }
@@ -196,6 +196,11 @@ async fn blocking<T: Send + 'static>(
 ) -> Result<T, CapsuleError> {
     let done = tokio::task::spawn_blocking(work).await.map_err(CapsuleError::host)?;
     done.map_err(CapsuleError::from)
+}
+
+/// Drops what removes files then.
+async fn release<T: Send + 'static>(value: T) -> Result<(), CapsuleError> {
+    tokio::task::spawn_blocking(move || drop(value)).await.map_err(CapsuleError::host)
 }
 
 fn cancelled() -> CapsuleError {

@@ -1,6 +1,6 @@
 //! What the audit keeps of installations.
 
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Instant, SystemTime};
 
 use astrid_host_context::{Audit, AuditEvent, Op, Outcome, Scope};
 use uuid::Uuid;
@@ -41,7 +41,7 @@ impl Record {
             facts: self.facts,
             bytes: 0,
             at: self.at,
-            elapsed: Duration::from(self.begun.elapsed()),
+            elapsed: self.begun.elapsed(),
         });
     }
 }
