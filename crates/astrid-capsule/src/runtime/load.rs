@@ -13,7 +13,6 @@ use astrid_host_context::{CallContext, Cancellation, CapsuleId, Principal, Scope
 use astrid_principals::Tokens;
 use astrid_security_gate::{Both, ManifestSecurityGate};
 use parking_lot::Mutex;
-use uuid::Uuid;
 
 use super::Inner;
 use super::registry::{Entry, Reserved};
@@ -134,7 +133,7 @@ async fn assemble(
     let identity = Identity {
         id: CapsuleId::parse(&manifest.package.name).map_err(|e| CapsuleError::new(Code::Manifest, e))?,
         // Fresh per load, so that nothing meant for one generation reaches the next.
-        uuid: Uuid::new_v4(),
+        uuid: uuid::Uuid::new_v4().into(),
         owner: owner.clone(),
     };
     // A run loop may ask for its owner's values before any message began anything.
