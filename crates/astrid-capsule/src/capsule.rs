@@ -76,14 +76,6 @@ impl Invoker {
             Caller { provenance, source: Uuid::nil(), at: SystemTime::now(), trail: Trail::default() };
         Self { caller: Arc::new(caller), authority: Some(principal) }
     }
-
-    /// Whose authority, and for which message; a call without an invoker has neither.
-    pub(crate) fn split(invoker: Option<Self>) -> (Option<Principal>, Option<Arc<Caller>>) {
-        match invoker {
-            Some(Self { caller, authority }) => (authority, Some(caller)),
-            None => (None, None),
-        }
-    }
 }
 
 /// A loaded capsule.
@@ -117,7 +109,7 @@ pub trait Capsule: Send + Sync {
         &'a self,
         action: &'a str,
         payload: Bytes,
-        caller: Option<Invoker>,
+        caller: Option<&'a Invoker>,
     ) -> BoxFuture<'a, Result<HandlerResult, CapsuleError>>;
 
     /// Calls an action that a schedule names, whether or not a binding names it too.
@@ -128,7 +120,7 @@ pub trait Capsule: Send + Sync {
         &'a self,
         action: &'a str,
         payload: Bytes,
-        caller: Option<Invoker>,
+        caller: Option<&'a Invoker>,
     ) -> BoxFuture<'a, Result<HandlerResult, CapsuleError>>;
 
     /// The tools it described when it was booted; `None` if nobody asked it, or it does not know the question.

@@ -109,12 +109,11 @@ impl Capsule for CompositeCapsule {
         &'a self,
         action: &'a str,
         payload: Bytes,
-        caller: Option<Invoker>,
+        caller: Option<&'a Invoker>,
     ) -> BoxFuture<'a, Result<HandlerResult, CapsuleError>> {
-        let (authority, mut message) = Invoker::split(caller);
         Box::pin(async move {
             let handler = self.handler(action)?;
-            Ok(or_deny(handler.invoke(action, &payload, authority.as_ref(), &mut message).await))
+            Ok(or_deny(handler.invoke(action, &payload, caller).await))
         })
     }
 
@@ -122,15 +121,12 @@ impl Capsule for CompositeCapsule {
         &'a self,
         action: &'a str,
         payload: Bytes,
-        caller: Option<Invoker>,
+        caller: Option<&'a Invoker>,
     ) -> BoxFuture<'a, Result<HandlerResult, CapsuleError>> {
-        let (authority, mut message) = Invoker::split(caller);
         Box::pin(async move {
             self.ready()?;
             match &self.wasm {
-                Some(wasm) if wasm.has_handlers() => {
-                    Ok(or_deny(wasm.invoke(action, &payload, authority.as_ref(), &mut message).await))
-                }
+                Some(wasm) if wasm.has_handlers() => Ok(or_deny(wasm.invoke(action, &payload, caller).await)),
                 _ => Err(self.refused(Code::NotSupported, "has no handlers")),
             }
         })

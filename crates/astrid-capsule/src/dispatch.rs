@@ -84,7 +84,7 @@ impl Target for CapsuleTarget {
             if self.outbound.iter().any(|known| **known == *action) {
                 outbound::note(&*capsule, &payload);
             }
-            match capsule.invoke_interceptor(&action, payload, Some(invoker)).await {
+            match capsule.invoke_interceptor(&action, payload, Some(&invoker)).await {
                 Ok(HandlerResult::Continue(bytes)) => Answer::Continue(bytes),
                 Ok(HandlerResult::Final(bytes)) => Answer::Final(bytes),
                 Ok(HandlerResult::Deny { reason }) => Answer::Deny(reason),

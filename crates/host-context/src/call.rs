@@ -114,13 +114,6 @@ impl CallContext {
         inner.invocation = number;
     }
 
-    /// Lets go of what one message brought: caller and deadline.
-    pub fn rest(&mut self) {
-        let inner = Arc::make_mut(&mut self.0);
-        inner.caller = None;
-        inner.deadline = None;
-    }
-
     /// The capsule that calls.
     #[must_use]
     pub fn capsule(&self) -> &CapsuleId {
@@ -326,14 +319,16 @@ mod tests {
         let mut call = CallContext::builder(CapsuleId::parse("c").unwrap()).build();
         serve(&mut call, Some(&alice), &first, 1);
         let kept = call.clone();
-        call.rest();
-        assert!(call.caller().is_none() && call.deadline().is_none());
-        let place = Arc::as_ptr(&call.0);
         serve(&mut call, Some(&bob), &second, 2);
-        assert_eq!(Arc::as_ptr(&call.0), place, "nobody kept this one");
         assert_eq!((call.principal(), call.invocation()), (Some(&bob), 2));
         assert!(call.cancellation().is(&second));
         assert_eq!((kept.principal(), kept.invocation()), (Some(&alice), 1));
         assert!(kept.caller().is_some() && kept.cancellation().is(&first));
+        let nobody =
+            Invocation { principal: None, caller: None, deadline: None, cancellation: &first, number: 3 };
+        let place = Arc::as_ptr(&call.0);
+        call.serve(nobody);
+        assert_eq!(Arc::as_ptr(&call.0), place, "nobody kept this one");
+        assert!(call.principal().is_none() && call.caller().is_none() && call.deadline().is_none());
     }
 }

@@ -4,6 +4,7 @@ mod engine;
 mod epoch;
 mod invoke;
 mod meter;
+mod number;
 mod run_loop;
 mod state;
 mod store;

@@ -150,7 +150,7 @@ pub(crate) async fn call(
     input: Value,
 ) -> HandlerResult {
     let payload = input.to_string().into();
-    capsule.invoke_interceptor(action, payload, caller(principal)).await.unwrap()
+    capsule.invoke_interceptor(action, payload, caller(principal).as_ref()).await.unwrap()
 }
 
 /// The JSON of a `final` answer.
