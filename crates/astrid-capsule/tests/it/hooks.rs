@@ -38,7 +38,10 @@ impl Hooks {
     }
 
     async fn with(change: impl FnOnce(&mut Config)) -> Self {
-        Self::of(Place::new(), change).await
+        let place = Place::new();
+        // Who is not registered has no home.
+        place.profile("alice", "");
+        Self::of(place, change).await
     }
 
     async fn of(place: Place, change: impl FnOnce(&mut Config)) -> Self {
@@ -135,9 +138,7 @@ async fn an_install_hook_has_its_principals_things_and_runs_when_it_is_called_an
 #[tokio::test]
 async fn an_upgrade_hook_is_told_the_old_version_and_nobody_else_whatever_is_configured() {
     let mut h = Hooks::new().await;
-    let overlay = h.place.home().join("home/alice/.config/env/hooker.env.json");
-    std::fs::create_dir_all(overlay.parent().unwrap()).unwrap();
-    std::fs::write(overlay, json!({ "prev_version": "invented", "plain": "hers" }).to_string()).unwrap();
+    h.place.overlay("alice", "hooker", &json!({ "prev_version": "invented", "plain": "hers" }));
     for (phase, name, told) in
         [(upgrade(), "upgrade", json!("1.0.0")), (HookPhase::Install, "install", json!(null))]
     {

@@ -55,9 +55,6 @@ async fn a_hook_that_waits_for_ten_minutes_has_failed_though_it_returns_then() {
         assert!(took > Duration::from_secs(598) && took < Duration::from_secs(601), "{took:?}");
         assert_eq!(failed.code(), Code::Timeout);
         assert_eq!(failed.to_string(), "capsule 'hooker': astrid-upgrade exceeded its deadline of 600s");
-        if mode == "wait" {
-            assert_eq!(h.next().await, json!({ "ended": "ErrorCode::Cancelled" }));
-        }
     }
     assert_eq!(
         h.outcomes(),
@@ -87,7 +84,9 @@ async fn a_hook_that_its_user_gives_up_on_reads_of_it_and_has_failed() {
         let begun = Instant::now();
         assert!(h.runtime.cancel_hook("hooker", &who("alice")).unwrap());
         let failed = running.await.unwrap().unwrap_err();
-        assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
+        // Who reads it in its wait and returns needs none of the two seconds that are left.
+        let at_most = if mode == "wait" { Duration::from_millis(1500) } else { Duration::from_secs(20) };
+        assert!(begun.elapsed() < at_most, "{mode}: {:?}", begun.elapsed());
         assert_eq!(failed.code(), Code::Cancelled);
         assert_eq!(failed.to_string(), "capsule 'hooker': astrid-install was cancelled");
         assert_eq!(h.stored("alice").await, json!({}));
