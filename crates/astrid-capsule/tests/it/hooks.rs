@@ -54,7 +54,7 @@ impl Hooks {
     fn dir(&self, mode: &str) -> PathBuf {
         let manifest = format!(
             "[env]\nmode = {{ default = \"{mode}\" }}\nplain = {{ default = \"text\" }}\ntoken = {{ type = \"secret\" }}\n\n\
-             [capabilities]\nfs_write = [\"home://\"]\n\n[publish]\n\"hooker.v1.said\" = \"opaque\"\n\n\
+             [capabilities]\nfs_write = [\"home://\"]\nnet_bind = [\"unix:*\"]\n\n[publish]\n\"hooker.v1.said\" = \"opaque\"\n\n\
              [subscribe]\n\"hooker.v1.in\" = \"opaque\"\n\
              \"hooker.v1.get\" = {{ wit = \"opaque\", handler = \"get\" }}\n\
              \"hooker.v1.list\" = {{ wit = \"opaque\", handler = \"list\" }}\n\
@@ -203,6 +203,7 @@ async fn a_hook_hears_the_bus_and_its_capsules_handlers_are_not_bound() {
     let topic = astrid_event_bus::Topic::parse("hooker.v1.get", Default::default()).unwrap();
     assert_eq!(h.runtime.bus().handlers_of(&topic).len(), 0);
     assert!(h.runtime.capsules().is_empty());
+    assert!(!h.place.home().join("run/c/hooker.sock").exists(), "a hook bound its capsule's socket");
     h.runtime.publish("hooker.v1.in", "{}", Some("alice")).await.unwrap();
     assert_eq!(h.next().await, json!({ "heard": { "Ok": 1 } }));
     assert!(running.await.unwrap().unwrap());

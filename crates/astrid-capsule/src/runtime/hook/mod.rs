@@ -109,7 +109,7 @@ async fn call(
     let ceiling = runtime.config.lifecycle_timeout;
     let hook = HookCall::new(&stage.template, (owner, &*desk), phase.word(), Instant::now() + ceiling);
     let entry = Entry::new(&hook.context(), hook.services(), phase.op());
-    entry.fact("phase", || phase.name().to_owned());
+    entry.fact("phase", || hook.context().phase().map_or("none", name).to_owned());
     entry.fact("version", || source.manifest.package.version.to_string());
     if let Some(from) = phase.from() {
         entry.fact("from", || from.to_owned());
@@ -122,6 +122,13 @@ async fn call(
     // Up to what a namespace may hold, so not on a runtime worker.
     let redo = tokio::task::spawn_blocking(move || redo::encode(&staged.changes())).await;
     redo.map_err(CapsuleError::host)?
+}
+
+fn name(phase: LifecyclePhase) -> &'static str {
+    match phase {
+        LifecyclePhase::Install => "install",
+        LifecyclePhase::Upgrade => "upgrade",
+    }
 }
 
 /// What a hook runs on; whatever it left open ends with this.
@@ -143,13 +150,6 @@ impl HookPhase {
         match self {
             Self::Install => LifecyclePhase::Install,
             Self::Upgrade { .. } => LifecyclePhase::Upgrade,
-        }
-    }
-
-    fn name(&self) -> &'static str {
-        match self {
-            Self::Install => "install",
-            Self::Upgrade { .. } => "upgrade",
         }
     }
 
