@@ -106,7 +106,7 @@ async fn call(
     let desk = open_desk(Some(owner), &runtime.principals, &stage.generation.tokens, &runtime.logs).await;
     let desk = desk.map_err(|reason| CapsuleError::new(Code::Execution, reason))?;
 
-    let ceiling = runtime.config.lifecycle_timeout;
+    let ceiling = runtime.config.lifecycle_ceiling();
     let hook = HookCall::new(&stage.template, (owner, &*desk), phase.word(), Instant::now() + ceiling);
     let entry = Entry::new(&hook.context(), hook.services(), phase.op());
     entry.fact("phase", || hook.context().phase().map_or("none", name).to_owned());
