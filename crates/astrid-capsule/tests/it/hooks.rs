@@ -225,6 +225,20 @@ async fn one_hook_runs_at_a_time_for_a_capsule_and_principal() {
     assert!(!h.runtime.cancel_hook("hooker", &who("alice")).unwrap());
 }
 
+#[tokio::test]
+async fn whoever_wants_the_capsules_to_himself_waits_for_a_hook_as_for_a_handler() {
+    let mut h = Hooks::new().await;
+    let running = h.spawn("wait", HookPhase::Install);
+    h.next().await;
+    let alone = async |patience| h.runtime.exclusively(patience, async {}).await;
+    let refused = alone(Duration::from_millis(50)).await.unwrap_err();
+    assert_eq!(refused.code(), Code::Timeout);
+    assert!(refused.to_string().contains("hook"), "{refused}");
+    assert!(h.runtime.cancel_hook("hooker", &who("alice")).unwrap());
+    running.await.unwrap().unwrap_err();
+    alone(SETTLE).await.unwrap();
+}
+
 // guest §2.5: phase, versions, component hash, outcome
 #[tokio::test]
 async fn each_call_leaves_one_record() {

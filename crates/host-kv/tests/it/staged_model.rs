@@ -30,7 +30,7 @@ impl Dice {
     /// Few of them, some the beginning of others.
     fn key(&mut self) -> String {
         let letters = ["a", "a.", "b", "ab", "\u{10ffff}", "é"];
-        (0..=self.below(2)).map(|_| letters[self.below(letters.len())]).collect()
+        (0..=self.below(2)).map(|_| *letters.get(self.below(letters.len())).unwrap()).collect()
     }
 
     fn value(&mut self) -> Vec<u8> {
