@@ -5,12 +5,11 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
 use astrid_capsule_manifest::{Binding, CapsuleManifest};
-use astrid_host_context::Principal;
+use astrid_host_context::{Principal, Uuid};
 use astrid_host_uplink::{Endpoint, InboundRx};
 use bytes::Bytes;
 use parking_lot::Mutex;
 use tokio::time::Instant;
-use uuid::Uuid;
 
 use crate::capsule::BoxFuture;
 use crate::wasm::WasmEngine;

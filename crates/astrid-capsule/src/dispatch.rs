@@ -80,7 +80,7 @@ impl Target for CapsuleTarget {
                 return Answer::Skipped("capsule is gone".to_owned());
             };
             let Call { action, payload, caller, authority } = call;
-            let invoker = Invoker { caller, authority };
+            let invoker = Invoker { caller: Arc::new(caller), authority };
             if self.outbound.iter().any(|known| **known == *action) {
                 outbound::note(&*capsule, &payload);
             }

@@ -3,9 +3,8 @@
 use std::sync::Arc;
 
 use tokio::time::Instant;
-use uuid::Uuid;
 
-use crate::{Caller, Cancellation, CapsuleId, Principal, Progress, Refusal, Standing};
+use crate::{Caller, Cancellation, CapsuleId, Principal, Progress, Refusal, Standing, Uuid};
 
 /// Which kind of guest execution a call comes from; it decides whether a received message may
 /// become the new context ([`crate::CallSlot::adopt`]).
@@ -41,8 +40,8 @@ pub struct Scope {
 pub struct Invocation<'a> {
     /// The effective principal.
     pub principal: Option<&'a Principal>,
-    /// The message being served.
-    pub caller: Option<Caller>,
+    /// The message being served, shared with whoever else serves it.
+    pub caller: Option<Arc<Caller>>,
     /// When every wait of the call ends.
     pub deadline: Option<Instant>,
     /// The token in force.
@@ -65,7 +64,7 @@ struct Inner {
     capsule_uuid: Uuid,
     principal: Option<Principal>,
     authority: bool,
-    caller: Option<Caller>,
+    caller: Option<Arc<Caller>>,
     kind: CallKind,
     phase: Option<LifecyclePhase>,
     invocation: u64,
@@ -143,7 +142,7 @@ impl CallContext {
     /// The message being served, if one is.
     #[must_use]
     pub fn caller(&self) -> Option<&Caller> {
-        self.0.caller.as_ref()
+        self.0.caller.as_deref()
     }
 
     /// Handler or run loop.
@@ -247,7 +246,7 @@ impl CallContextBuilder {
     /// The message being served.
     #[must_use]
     pub fn caller(mut self, caller: Option<Caller>) -> Self {
-        self.0.caller = caller;
+        self.0.caller = caller.map(Arc::new);
         self
     }
 
@@ -316,7 +315,13 @@ mod tests {
                 trail: crate::Trail::default(),
             };
             let deadline = Some(Instant::now());
-            call.serve(Invocation { principal, caller: Some(caller), deadline, cancellation, number });
+            call.serve(Invocation {
+                principal,
+                caller: Some(Arc::new(caller)),
+                deadline,
+                cancellation,
+                number,
+            });
         };
         let mut call = CallContext::builder(CapsuleId::parse("c").unwrap()).build();
         serve(&mut call, Some(&alice), &first, 1);

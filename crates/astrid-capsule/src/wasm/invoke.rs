@@ -1,6 +1,7 @@
 //! One call of a handler, from admission to result.
 
 use std::pin::pin;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use astrid_guest::{CallError, CapsuleResult, Hook, HookOutcome, PayloadKind, ended_hook};
@@ -34,12 +35,12 @@ impl WasmEngine {
         action: &'a str,
         payload: &'a Bytes,
         authority: Option<&'a Principal>,
-        message: &'a mut Option<Caller>,
+        message: &'a mut Option<Arc<Caller>>,
     ) -> impl Future<Output = Result<HandlerResult, String>> + 'a {
         async move {
             let now = Instant::now();
             let Template { principals, idle, .. } = &self.parts.template;
-            let who = whom(authority, message.as_ref(), idle)?;
+            let who = whom(authority, message.as_deref(), idle)?;
             // What waits is boxed: it is rare, and every call would carry its future.
             let (held, desk) = match self.at_hand(who, now) {
                 Some((lease, desk)) => (Some(lease), desk),
@@ -165,7 +166,7 @@ impl WasmEngine {
 fn begin(
     instance: &mut Instance,
     who: Option<&Principal>,
-    caller: Option<Caller>,
+    caller: Option<Arc<Caller>>,
     deadline: Option<Instant>,
     desk: &Desk,
     fuel: u64,

@@ -258,8 +258,9 @@ async fn a_name_that_is_none_is_rejected_and_never_served_as_the_owner() {
     for attribution in [Attribution::Verified, Attribution::Claimed] {
         let provenance = Provenance::of(attribution("alice".parse().unwrap()));
         let at = SystemTime::now();
-        let caller = Caller { provenance, source: uuid::Uuid::nil(), at, trail: Trail::default() };
-        let invoker = Invoker { caller, authority: None };
+        let caller =
+            Caller { provenance, source: astrid_host_context::Uuid::nil(), at, trail: Trail::default() };
+        let invoker = Invoker { caller: Arc::new(caller), authority: None };
         let set = json!({ "key": "k", "value": "stolen" }).to_string().into();
         let answer = c.invoke_interceptor("set", set, Some(invoker)).await.unwrap();
         assert_eq!(answer, deny("invalid principal"));
