@@ -8,6 +8,7 @@
 //! | `capsule.instance_pool_size` | 0 to 1,024; 0 means 1 | [`Config::instance_pool_size`] |
 //! | `capsule.max_memory_bytes` | 64 KiB to 4 GiB | [`Config::max_memory_bytes`] |
 //! | `capsule.invocation_timeout_secs` | 1 to 86,400 | [`Config::invocation_timeout`] |
+//! | `capsule.lifecycle_timeout_secs` | 1 to 600 | [`Config::lifecycle_timeout`] |
 //! | `capsule.ready_timeout_secs` | 1 to 3,600 | [`Config::ready_timeout`] |
 //! | `capsule.fuel_per_invocation` | 1 and up | [`Config::fuel_per_invocation`] |
 //! | `capsule.fuel_per_second` | 1 and up | [`Config::fuel_per_second`] |
@@ -153,6 +154,9 @@ static ENTRIES: &[Entry] = &[
     number("max_memory_bytes", 64 << 10..=4 << 30, |config, n| config.max_memory_bytes = n),
     number("invocation_timeout_secs", 1..=86_400, |config, n| {
         config.invocation_timeout = Duration::from_secs(n);
+    }),
+    number("lifecycle_timeout_secs", 1..=600, |config, n| {
+        config.lifecycle_timeout = Duration::from_secs(n);
     }),
     number("ready_timeout_secs", 1..=3_600, |config, n| config.ready_timeout = Duration::from_secs(n)),
     number("fuel_per_invocation", 1..=i64::MAX, |config, n| config.fuel_per_invocation = n),

@@ -10,16 +10,16 @@ use astrid_host_fs::FsCtx;
 use astrid_host_http::HttpCtx;
 use astrid_host_io::IoCtx;
 use astrid_host_ipc::{ActFor, Handler, InFlight, IpcCtx, RecvIdle, ReservedTopics, Residency};
-use astrid_host_kv::KvCtx;
+use astrid_host_kv::{KvCtx, Store};
 use astrid_host_net::NetCtx;
 use astrid_host_request_context::RequestContextCtx;
-use astrid_host_sys::SysCtx;
+use astrid_host_sys::{SysCtx, SysCtxBuilder};
 use astrid_host_uplink::{Endpoint, InboundRx, Name, Platform, Profile, UplinkCtx, Uplinks};
 use astrid_principals::{Principals, Tokens};
 use tokio::sync::watch;
 
 use crate::header_secrets::HeaderSecrets;
-use crate::net::{SOCKET_PATH_KEY, UplinkFrames};
+use crate::net::UplinkFrames;
 use crate::outbound::Answers;
 use crate::principal::{Contexts, FileOverlay};
 use crate::runtime::Inner;
@@ -32,6 +32,22 @@ pub(crate) struct Identity {
     pub(crate) uuid: Uuid,
     pub(crate) owner: Principal,
 }
+
+/// What a capsule is there for while the kit is in use.
+pub(crate) enum Role {
+    /// To serve events, with its loop in this many stores.
+    Serving { workers: usize },
+    /// For one lifecycle call: without handlers and without a socket of its own.
+    Hook {
+        /// Where it finds and leaves its values.
+        kv: Arc<dyn Store>,
+        /// The version it replaces.
+        from: Option<String>,
+    },
+}
+
+/// The configuration key under which an upgrade hook, and nobody else, finds the version it comes from.
+const PREV_VERSION: &str = "prev_version";
 
 /// What each store's domain contexts are made of.
 pub(crate) struct DomainKit {
@@ -71,28 +87,33 @@ impl DomainKit {
         identity: &Identity,
         gate: &Gate,
         tokens: &Arc<Tokens>,
-        workers: usize,
+        role: Role,
     ) -> Result<(Self, Ends), CapsuleError> {
         let (ready, signalled) = watch::channel(false);
         let (uplinks, inbound) = Uplinks::new();
         declare(&uplinks, manifest, &runtime.config.blocked_platforms)?;
-        let handlers = manifest.bindings.iter().map(|binding| Handler {
-            action: binding.action.clone(),
-            topic: binding.pattern.as_str().to_owned(),
-            priority: binding.priority,
-        });
-        let (net, socket) = runtime.net.open(manifest, &runtime.bus, workers)?;
+        let sys = sys(runtime, manifest, ready);
+        let (sys, kv, net, handlers) = match role {
+            Role::Serving { workers } => {
+                let (net, socket) = runtime.net.open(manifest, &runtime.bus, workers)?;
+                let sys = socket.into_iter().fold(sys, |sys, path| sys.socket_path(path));
+                (sys, runtime.store.clone() as Arc<dyn Store>, net, handlers(manifest))
+            }
+            Role::Hook { kv, from } => {
+                (sys.pin(PREV_VERSION, from), kv, runtime.net.outgoing(&runtime.bus).build(), Vec::new())
+            }
+        };
         let kit = Self {
             fs: FsCtx::builder().mounts(runtime.mounts.clone()).pool(runtime.file_threads.clone()).build(),
-            sys: sys(runtime, manifest, ready, socket),
-            kv: KvCtx::builder().store(runtime.store.clone()).build(),
+            sys: sys.build(),
+            kv: KvCtx::builder().store(kv).build(),
             http: HttpCtx::builder(runtime.http.clone())
                 .secrets(Arc::new(HeaderSecrets::new(runtime.secrets.clone(), manifest)))
                 .consent(runtime.consent.clone())
                 .build(),
             bus: runtime.bus.clone(),
             gate: gate.clone(),
-            handlers: handlers.collect(),
+            handlers,
             recv_idle: runtime.config.recv_idle_of(&manifest.package.name),
             charset: runtime.config.topic_charset,
             publish_wait: runtime.config.publish_wait,
@@ -203,12 +224,17 @@ fn uplink(runtime: &Inner, manifest: &CapsuleManifest, uplinks: Arc<Uplinks>) ->
         .build()
 }
 
-fn sys(
-    runtime: &Inner,
-    manifest: &CapsuleManifest,
-    ready: watch::Sender<bool>,
-    socket: Option<String>,
-) -> SysCtx {
+/// What the guest is told of its handlers.
+fn handlers(manifest: &CapsuleManifest) -> Vec<Handler> {
+    let handlers = manifest.bindings.iter().map(|binding| Handler {
+        action: binding.action.clone(),
+        topic: binding.pattern.as_str().to_owned(),
+        priority: binding.priority,
+    });
+    handlers.collect()
+}
+
+fn sys(runtime: &Inner, manifest: &CapsuleManifest, ready: watch::Sender<bool>) -> SysCtxBuilder {
     let mut sys = SysCtx::builder()
         .capabilities(manifest.capabilities.held_names().into_iter().map(str::to_owned))
         .registry(runtime.registry.clone())
@@ -223,10 +249,7 @@ fn sys(
             (_, default) => sys.config(key, text(default.as_ref())),
         };
     }
-    if let Some(path) = socket {
-        sys = sys.config(SOCKET_PATH_KEY, path);
-    }
-    sys.build()
+    sys
 }
 
 /// A default as the guest reads it: text as it is, a list as JSON.

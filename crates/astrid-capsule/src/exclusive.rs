@@ -30,8 +30,8 @@ impl fmt::Debug for Exclusive {
 impl Runtime {
     /// Runs `work` while no handler of any capsule runs: waits up to `patience` for those that do, and lets
     /// none begin meanwhile, nor any capsule that is being loaded. Calls wait until their own deadlines; run
-    /// loops go on. `work` itself must not wait for a call, a load or a decision on an overlay, which wait for
-    /// its end.
+    /// loops go on. Install and upgrade hooks count as handlers. `work` itself must not wait for a call, a load,
+    /// a hook or a decision on an overlay, which wait for its end.
     ///
     /// # Errors
     /// [`crate::Code::Timeout`], naming the capsule whose handler did not end; `work` was not begun.
@@ -46,7 +46,7 @@ impl Runtime {
         let _alone = alone.map_err(|_| {
             CapsuleError::new(
                 crate::Code::Timeout,
-                format!("others had the capsules to themselves for {patience:?}"),
+                format!("others had the capsules to themselves, or an install or upgrade hook ran, for {patience:?}"),
             )
         })?;
         let mut held = Vec::new();

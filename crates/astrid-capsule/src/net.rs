@@ -10,17 +10,14 @@ use astrid_event_bus::{Bus, Draft, Payload, Topic};
 use astrid_host_context::{Attribution, CapsuleId, Principal, Provenance, Transport};
 use astrid_host_ipc::{InFlight, ProvenPeer};
 use astrid_host_net::{
-    ClientEvents, Connections, FrameObserver, Keyring, NetCtx, PeerIdentity, SessionAuth, SessionToken,
-    UnixEndpoint,
+    ClientEvents, Connections, FrameObserver, Keyring, NetCtx, NetCtxBuilder, PeerIdentity, SessionAuth,
+    SessionToken, UnixEndpoint,
 };
 use parking_lot::Mutex;
 
 use crate::home::private_dir;
 use crate::local_consent::Grants;
 use crate::{CapsuleError, Code, Home};
-
-/// Where a guest finds the path of its local socket.
-pub(crate) const SOCKET_PATH_KEY: &str = "ASTRID_SOCKET_PATH";
 
 /// The sockets that are bound, for as long as a generation of their capsule is loaded.
 #[derive(Default)]
@@ -82,11 +79,7 @@ impl Network {
         bus: &Bus,
         workers: usize,
     ) -> Result<(NetCtx, Option<String>), CapsuleError> {
-        let (connections, grants) = (self.connections.clone(), self.grants.clone());
-        let mut net = NetCtx::builder(self.airlock.clone())
-            .connections(connections.clone())
-            .bind_workers(workers)
-            .client_events(Arc::new(Announced { bus: bus.clone(), connections, grants }));
+        let mut net = self.outgoing(bus).bind_workers(workers);
         let local = manifest.capabilities.net_bind.iter().any(|entry| entry.starts_with("unix:"));
         if !local {
             return Ok((net.build(), None));
@@ -94,6 +87,13 @@ impl Network {
         let (endpoint, path) = self.endpoint(manifest)?;
         net = net.endpoint(endpoint);
         Ok((net.build(), Some(path)))
+    }
+
+    /// The network of a capsule without its local socket.
+    pub(crate) fn outgoing(&self, bus: &Bus) -> NetCtxBuilder {
+        let (connections, grants) = (self.connections.clone(), self.grants.clone());
+        let announced = Announced { bus: bus.clone(), connections: connections.clone(), grants };
+        NetCtx::builder(self.airlock.clone()).connections(connections).client_events(Arc::new(announced))
     }
 
     /// Whether the socket that clients dial without knowing a capsule is this capsule's: the one that

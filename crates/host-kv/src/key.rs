@@ -1,5 +1,8 @@
 //! Keys, prefixes and cursors: text that was checked once, so that no unchecked string travels past the face.
 
+use std::borrow::Borrow;
+use std::ops::Bound;
+
 use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
 
 /// Longest key, prefix or cursor in bytes of UTF-8. The contract sets it so that a row key of any
@@ -64,11 +67,33 @@ checked_text! {
     Cursor, empty: false;
 }
 
+/// All keys.
+impl Default for Prefix {
+    fn default() -> Self {
+        Self(String::new())
+    }
+}
+
 impl Prefix {
     /// Whether a key belongs to the listing; by bytes, so `a.b` matches `a.bc`.
     #[must_use]
     pub fn matches(&self, key: &str) -> bool {
         key.as_bytes().starts_with(self.0.as_bytes())
+    }
+
+    /// Where a page of the listing begins that comes after a cursor, if there is one.
+    pub(crate) fn start<'a>(&'a self, after: Option<&'a Cursor>) -> Bound<&'a str> {
+        match after.map(Cursor::as_str) {
+            Some(after) if after >= self.as_str() => Bound::Excluded(after),
+            _ => Bound::Included(self.as_str()),
+        }
+    }
+}
+
+/// Keys are ordered as their texts are.
+impl Borrow<str> for Key {
+    fn borrow(&self) -> &str {
+        self.as_str()
     }
 }
 

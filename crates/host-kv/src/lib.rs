@@ -46,6 +46,7 @@
 //! | checked text | [`Key`], [`Prefix`], [`Cursor`] |
 //! | the backend, and its answers | [`Store`], [`Mutation`], [`Applied`], [`Answer`] |
 //! | backends in this crate | [`Memory`], [`Neutral`] for calls without a principal |
+//! | changes kept back, to be made as a whole or not at all | [`Staged`], [`Change`], [`replay`] |
 //! | the operations | the methods of [`KvCtxView`] |
 //! | what failed, and what guests see of it | [`Error`], [`arms`] |
 //! | budgets, asked at each call | [`NAMESPACE_BYTES`], [`NAMESPACE_KEYS`] |
@@ -62,6 +63,8 @@ mod memory;
 mod neutral;
 mod ops;
 mod reads;
+mod spaces;
+mod staged;
 mod store;
 
 pub mod op_table;
@@ -76,6 +79,7 @@ pub use error::{Error, arms};
 pub use key::{Cursor, InvalidKey, Key, MAX_KEY, Prefix};
 pub use memory::Memory;
 pub use neutral::Neutral;
+pub use staged::{Change, Staged, replay};
 pub use store::{Applied, Limits, Mutation, Page, Receipt, Store, StoreError, Terms, Usage, Value};
 
 /// Implemented by the embedder's store data to give out this package's view.

@@ -1,11 +1,11 @@
 //! The in-memory backend: for tests, and for kernels that keep nothing.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::ops::Bound;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use astrid_host_context::Scope;
 
+use crate::spaces::{Spaces, locked};
 use crate::{
     Answer, Applied, Cursor, Key, Mutation, Page, Prefix, Receipt, Store, StoreError, Terms, Usage, Value,
 };
@@ -14,7 +14,7 @@ use crate::{
 /// allocation beyond the value itself. Nothing survives the process.
 #[derive(Debug, Default)]
 pub struct Memory {
-    namespaces: RwLock<HashMap<Scope, Arc<Mutex<Namespace>>>>,
+    namespaces: Spaces<Namespace>,
 }
 
 #[derive(Debug, Default)]
@@ -29,26 +29,12 @@ impl Memory {
     pub fn new() -> Self {
         Self::default()
     }
-
-    fn existing(&self, scope: &Scope) -> Option<Arc<Mutex<Namespace>>> {
-        self.namespaces.read().unwrap_or_else(PoisonError::into_inner).get(scope).cloned()
-    }
-
-    fn namespace(&self, scope: &Scope) -> Arc<Mutex<Namespace>> {
-        self.existing(scope).unwrap_or_else(|| {
-            self.namespaces
-                .write()
-                .unwrap_or_else(PoisonError::into_inner)
-                .entry(scope.clone())
-                .or_default()
-                .clone()
-        })
-    }
 }
 
 impl Store for Memory {
     fn get<'a>(&'a self, scope: &'a Scope, key: &'a Key) -> Answer<'a, Option<Value>> {
-        let found = self.existing(scope).and_then(|ns| locked(&ns).rows.get(key.as_str()).cloned());
+        let found =
+            self.namespaces.existing(scope).and_then(|ns| locked(&ns).rows.get(key.as_str()).cloned());
         Answer::ready(Ok(found))
     }
 
@@ -59,35 +45,33 @@ impl Store for Memory {
         after: Option<&'a Cursor>,
         limit: usize,
     ) -> Answer<'a, Page> {
-        let page =
-            self.existing(scope).map_or_else(Page::default, |ns| locked(&ns).page(prefix, after, limit));
+        let page = self
+            .namespaces
+            .existing(scope)
+            .map_or_else(Page::default, |ns| locked(&ns).page(prefix, after, limit));
         Answer::ready(Ok(page))
     }
 
     fn apply<'a>(&'a self, scope: &'a Scope, mutation: Mutation, terms: Terms) -> Answer<'a, Receipt> {
-        let applied = locked(&self.namespace(scope)).apply(mutation, terms);
+        let applied = locked(&self.namespaces.of(scope)).apply(mutation, terms);
         Answer::ready(Ok(Answer::ready(Ok(applied))))
     }
 
     fn usage<'a>(&'a self, scope: &'a Scope) -> Answer<'a, Usage> {
-        Answer::ready(Ok(self.existing(scope).map_or_else(Usage::default, |ns| locked(&ns).usage)))
+        Answer::ready(Ok(self.namespaces.existing(scope).map_or_else(Usage::default, |ns| locked(&ns).usage)))
     }
 
     fn drop_namespace<'a>(&'a self, scope: &'a Scope) -> Answer<'a, ()> {
-        self.namespaces.write().unwrap_or_else(PoisonError::into_inner).remove(scope);
+        self.namespaces.remove(scope);
         Answer::ready(Ok::<(), StoreError>(()))
     }
 }
 
 impl Namespace {
     fn page(&self, prefix: &Prefix, after: Option<&Cursor>, limit: usize) -> Page {
-        let start = match after.map(Cursor::as_str) {
-            Some(after) if after >= prefix.as_str() => Bound::Excluded(after),
-            _ => Bound::Included(prefix.as_str()),
-        };
         let mut rest = self
             .rows
-            .range::<str, _>((start, Bound::Unbounded))
+            .range::<str, _>((prefix.start(after), Bound::Unbounded))
             .map(|(key, _)| key)
             .take_while(|key| prefix.matches(key));
         let keys = rest.by_ref().take(limit).cloned().collect();
@@ -143,11 +127,7 @@ impl Namespace {
     }
 }
 
-/// A namespace is whole after each change, so a thread that panicked with the lock held has broken nothing.
-fn locked(namespace: &Mutex<Namespace>) -> MutexGuard<'_, Namespace> {
-    namespace.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn size(key: &str, value: &Value) -> u64 {
+/// What an entry counts in its namespace.
+pub(crate) fn size(key: &str, value: &Value) -> u64 {
     u64::try_from(key.len().saturating_add(value.len())).unwrap_or(u64::MAX)
 }

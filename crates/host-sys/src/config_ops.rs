@@ -20,8 +20,8 @@ pub struct CallerInfo {
 }
 
 impl SysCtxView<'_> {
-    /// The value of a configuration key: the host's own, the principal's secret, the principal's
-    /// overlay, the capsule's configuration, in this order.
+    /// The value of a configuration key: the host's own, what the kernel pinned, the principal's secret,
+    /// the principal's overlay, the capsule's configuration, in this order.
     ///
     /// # Errors
     /// [`Error::Refused`] once authority is gone, [`Error::KeyReserved`], and [`Error::Secrets`] when
@@ -45,6 +45,9 @@ impl SysCtxView<'_> {
                 }
                 if is_injected(key) {
                     return Ok((shared.injected.get(key).cloned(), false));
+                }
+                if let Some(pinned) = shared.pinned.get(key) {
+                    return Ok((pinned.clone(), false));
                 }
                 if shared.secret_keys.contains(key) {
                     return Ok((secret(&*shared.secrets, &scope, key).await?, true));

@@ -27,6 +27,7 @@ pub(crate) struct Shared {
     pub(crate) config: HashMap<String, String>,
     pub(crate) secret_keys: HashSet<String>,
     pub(crate) injected: HashMap<String, String>,
+    pub(crate) pinned: HashMap<String, Option<String>>,
     pub(crate) overlay: Arc<dyn EnvOverlay>,
     pub(crate) secrets: Arc<dyn SecretStore>,
     pub(crate) capabilities: BTreeSet<String>,
@@ -45,6 +46,7 @@ impl SysCtx {
             config: HashMap::new(),
             secret_keys: HashSet::new(),
             injected: HashMap::new(),
+            pinned: HashMap::new(),
             overlay: Arc::new(Overlays::new()),
             secrets: Arc::new(MemorySecrets::new()),
             capabilities: BTreeSet::new(),
@@ -104,6 +106,14 @@ impl SysCtxBuilder {
     #[must_use]
     pub fn socket_path(mut self, path: impl Into<String>) -> Self {
         self.0.injected.insert("ASTRID_SOCKET_PATH".to_owned(), path.into());
+        self
+    }
+
+    /// What a key reads as, none for not set, whatever is configured, secret or set for a principal under
+    /// this name: for kernels that tell the guest of one call something under a name that is not reserved.
+    #[must_use]
+    pub fn pin(mut self, key: impl Into<String>, value: Option<String>) -> Self {
+        self.0.pinned.insert(key.into(), value);
         self
     }
 

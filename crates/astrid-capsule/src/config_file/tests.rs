@@ -13,7 +13,7 @@ fn every_key_sets_its_field() {
     let config = parse(
         "[capsule]\nallocation = \"on-demand\"\ncompile_cache = \"off\"\ncompile_cache_max_bytes = 1\n\
          instance_pool_size = 3\nmax_memory_bytes = 65536\ninvocation_timeout_secs = 4\n\
-         ready_timeout_secs = 5\nfuel_per_invocation = 6\nfuel_per_second = 7\ndispatch_permits = 8\n\
+         lifecycle_timeout_secs = 16\nready_timeout_secs = 5\nfuel_per_invocation = 6\nfuel_per_second = 7\ndispatch_permits = 8\n\
          host_blocking_concurrency = 9\nsystem_resident = [\"router\"]\n\
          [bus]\nrecv_idle = \"timeout\"\ntopic_charset = \"strict\"\npublish_wait_ms = 10\n\
          max_msgs_per_sec = 11\nrecv_idle_for = { router = \"empty\" }\n\
@@ -38,6 +38,7 @@ fn every_key_sets_its_field() {
     assert_eq!(config.max_memory_bytes, 65_536);
     assert_eq!(config.invocation_timeout, Duration::from_secs(4));
     assert_eq!(config.ready_timeout, Duration::from_secs(5));
+    assert_eq!(config.lifecycle_timeout, Duration::from_secs(16));
     assert_eq!((config.fuel_per_invocation, config.fuel_per_second), (6, 7));
     assert!(matches!(config.recv_idle, RecvIdle::Timeout));
     assert!(config.workspace_ignore_file);

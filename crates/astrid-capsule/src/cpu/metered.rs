@@ -2,7 +2,7 @@
 
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
-use std::task::{Poll, ready};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use astrid_principals::{Admission, Turn};
@@ -22,12 +22,9 @@ pub(crate) async fn metered<T>(
 ) -> T {
     loop {
         let turn = poll_fn(|cx| {
-            ready!(place.poll_enter(cx));
-            if let Poll::Ready(value) = call.as_mut().poll(cx) {
-                place.end();
+            if let Poll::Ready(value) = ready!(compute(call.as_mut(), &mut place, cx)) {
                 return Poll::Ready(Ok(value));
             }
-            place.leave();
             match admission.spent(fuel.saturating_sub(gauge.left())) {
                 Duration::ZERO => Poll::Pending,
                 pause => Poll::Ready(Err(pause)),
@@ -40,4 +37,24 @@ pub(crate) async fn metered<T>(
             Err(pause) => Box::pin(astrid_dispatch::waiting(tokio::time::sleep(pause))).await,
         }
     }
+}
+
+/// Awaits `call` for as long as it takes, with one of its principal's places while it computes.
+pub(crate) async fn placed<T>(mut call: Pin<&mut impl Future<Output = T>>, mut place: Turn<'_>) -> T {
+    poll_fn(|cx| ready!(compute(call.as_mut(), &mut place, cx))).await
+}
+
+/// Polls the call once it has its place, and gives that back.
+fn compute<T>(
+    call: Pin<&mut impl Future<Output = T>>,
+    place: &mut Turn<'_>,
+    cx: &mut Context<'_>,
+) -> Poll<Poll<T>> {
+    ready!(place.poll_enter(cx));
+    let polled = call.poll(cx);
+    match polled {
+        Poll::Ready(_) => place.end(),
+        Poll::Pending => place.leave(),
+    }
+    Poll::Ready(polled)
 }

@@ -4,4 +4,4 @@ mod marks;
 mod metered;
 
 pub(crate) use marks::{FuelGauge, Stop};
-pub(crate) use metered::metered;
+pub(crate) use metered::{metered, placed};

@@ -109,7 +109,7 @@ impl Runtime {
         result
     }
 
-    /// Tells handlers, stops cron and restarts, unloads every capsule, the last loaded first and frontends
+    /// Tells handlers, stops cron and restarts, cancels lifecycle hooks, unloads every capsule, the last loaded first and frontends
     /// behind all others, and waits until everything accepted is on disk.
     pub async fn shutdown(&self) {
         events::lifecycle(&self.0.bus, "kernel_shutdown", &[]);
@@ -118,6 +118,7 @@ impl Runtime {
         }
         self.0.tasks.lock().drain(..).for_each(|task| task.abort());
         self.0.health.stop();
+        self.0.lifecycle.cancel_all();
         let in_order = async {
             let is_uplink = |capsule: &SharedCapsule| capsule.manifest().capabilities.uplink;
             let (uplinks, others): (Vec<_>, Vec<_>) = self.capsules().into_iter().rev().partition(is_uplink);

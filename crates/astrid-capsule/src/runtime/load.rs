@@ -1,6 +1,6 @@
 //! Loading one capsule, step by step.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU8;
 use std::time::Instant;
@@ -8,23 +8,21 @@ use std::time::Instant;
 use astrid_capsule_discovery::Fingerprint;
 use astrid_capsule_manifest::CapsuleManifest;
 use astrid_event_bus::{AccessPattern, Binding, BindingGuard, Charset, Gate};
-use astrid_guest::{Exports, GuestPre, InstanceError};
-use astrid_host_context::{CallContext, Cancellation, CapsuleId, Principal, Scope};
-use astrid_principals::Tokens;
-use astrid_security_gate::{Both, ManifestSecurityGate};
+use astrid_host_context::Principal;
+use astrid_security_gate::ManifestSecurityGate;
 use parking_lot::Mutex;
 
 use super::Inner;
+use super::generation::{Generation, gates, inspect, link};
 use super::registry::{Entry, Reserved};
 use crate::capsule::SharedCapsule;
 use crate::composite::{CompositeCapsule, READY};
 use crate::dispatch::CapsuleTarget;
-use crate::domains::{DomainKit, Ends, Identity};
-use crate::gate;
+use crate::domains::{Ends, Identity, Role};
 use crate::inbound::{Publisher, Queue};
-use crate::load::{Program, Source, refuse_unoffered, unlinked};
+use crate::load::{Program, Source};
 use crate::pool::Mode;
-use crate::wasm::{Parts, RunSettings, Template, WasmEngine};
+use crate::wasm::{Parts, RunSettings, WasmEngine};
 use crate::{CapsuleError, Code, Timings};
 
 /// A capsule directory whose manifest was read already, by discovery.
@@ -95,16 +93,15 @@ pub(super) async fn open(
     dir: &Path,
     known: Option<Known>,
 ) -> Result<Opened, CapsuleError> {
-    let (dir, home, roots): (PathBuf, _, _) = (dir.to_owned(), runtime.home.clone(), runtime.roots.clone());
-    let (lax, charset) = (runtime.config.allow_unverified, runtime.config.topic_charset);
-    let blocked = runtime.config.blocked_platforms.clone();
+    let (dir, home, lax) = (dir.to_owned(), runtime.home.clone(), runtime.config.allow_unverified);
+    let gates = gates(runtime);
     let read = move || {
         let source = match known {
             Some(Known { manifest, approved }) => Source::with_manifest(&dir, manifest, approved, &home, lax),
             None => Source::open(&dir, &home, lax),
         }?;
-        let policy = gate::of(&source.manifest, &roots, charset, &blocked);
-        let policy = policy.map_err(|error| error.in_capsule(&source.manifest.package.name))?;
+        let policy =
+            gates(&source.manifest).map_err(|error| error.in_capsule(&source.manifest.package.name))?;
         Ok(Opened { source, policy })
     };
     tokio::task::spawn_blocking(read).await.map_err(CapsuleError::host)?
@@ -130,24 +127,10 @@ async fn assemble(
     let Source { manifest, program, dir, meta, approved } = source;
     tracing::debug!(capsule = %manifest.package.name, dir = %dir.display(), "loading");
     let mut timings = Timings { read: begin.elapsed(), ..Timings::default() };
-    let identity = Identity {
-        id: CapsuleId::parse(&manifest.package.name).map_err(|e| CapsuleError::new(Code::Manifest, e))?,
-        // Fresh per load, so that nothing meant for one generation reaches the next.
-        uuid: uuid::Uuid::new_v4().into(),
-        owner: owner.clone(),
-    };
-    // A run loop may ask for its owner's values before any message began anything.
-    runtime
-        .principals
-        .env
-        .refresh(&Scope { principal: Some(owner.clone()), capsule: identity.id.clone() })
-        .await;
-    let gate = Gate::closed();
+    let generation = Generation::new(runtime, &manifest, owner, Gate::closed()).await?;
     let build = program.as_ref().map(|program| program.hash);
     let wasm = match program {
-        Some(program) => {
-            Some(engine(runtime, &manifest, program, policy, &identity, &gate, &mut timings).await?)
-        }
+        Some(program) => Some(engine(runtime, &manifest, program, policy, &generation, &mut timings).await?),
         None => None,
     };
     let handles = wasm.as_ref().is_some_and(WasmEngine::has_handlers);
@@ -160,6 +143,7 @@ async fn assemble(
             ),
         ));
     }
+    let Generation { identity, gate, .. } = generation;
     let bindings = bind(runtime, &manifest, &identity, &gate)?;
     timings.total = begin.elapsed();
     let capsule = Arc::new(CompositeCapsule {
@@ -178,52 +162,31 @@ async fn engine(
     manifest: &CapsuleManifest,
     program: Program,
     policy: ManifestSecurityGate,
-    identity: &Identity,
-    gate: &Gate,
+    generation: &Generation,
     timings: &mut Timings,
 ) -> Result<WasmEngine, CapsuleError> {
     let started = Instant::now();
-    let exports = Exports::inspect(&program.bytes)
-        .map_err(|e| CapsuleError::new(Code::UnsupportedEntryPoint, format!("component: {e}")))?;
+    let exports = inspect(&program)?;
     let (code, origin) = runtime.cache.get(program.bytes, program.hash).await?;
     timings.compile = started.elapsed();
     timings.origin = Some(origin);
 
     let started = Instant::now();
-    refuse_unoffered(runtime.host.engine(), &code.component)?;
-    let pre = runtime.linker.instantiate_pre(&code.component).map_err(|error| unlinked(&error))?;
-    let guest = GuestPre::new(pre, exports).map_err(|error| match error {
-        InstanceError::WrongType(error) => CapsuleError::new(Code::UnsupportedEntryPoint, error),
-        other => CapsuleError::new(Code::Instantiate, other),
-    })?;
+    let guest = link(runtime, &code, exports)?;
     timings.link = started.elapsed();
 
     let started = Instant::now();
-    let tokens = Tokens::new(Cancellation::new(), runtime.principals.revocations.clone());
     let workers = workers(manifest, runtime.config.pool_size());
     let (domains, Ends { ready, inbound }) =
-        DomainKit::new(runtime, manifest, identity, gate, &tokens, workers)?;
+        generation.domains(runtime, manifest, Role::Serving { workers })?;
     let publisher = (!runtime.inbound_to_embedder).then(|| Publisher {
         bus: runtime.bus.clone(),
         services: runtime.services.clone(),
         dispatcher: runtime.dispatcher.clone(),
     });
-    let idle = CallContext::builder(identity.id.clone())
-        .capsule_uuid(identity.uuid)
-        .principal(identity.owner.clone())
-        .cancellation(tokens.capsule().clone())
-        .build();
     let engine = WasmEngine::new(Parts {
-        template: Template {
-            guest,
-            services: runtime.services.with_policy(Arc::new(Both(policy, runtime.profiles.clone()))),
-            domains: Arc::new(domains),
-            principals: runtime.principals.clone(),
-            logs: runtime.logs.clone(),
-            memory: runtime.memory.clone(),
-            idle,
-        },
-        tokens,
+        template: generation.template(runtime, guest, policy, domains),
+        tokens: generation.tokens.clone(),
         timeout: runtime.config.invocation_timeout,
         pool_size: runtime.config.pool_size(),
         mode: mode(manifest),

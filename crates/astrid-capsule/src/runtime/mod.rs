@@ -6,7 +6,9 @@ mod builder;
 mod control;
 mod events;
 mod follow;
+mod generation;
 mod health;
+pub(crate) mod hook;
 mod job_store;
 mod jobs;
 mod load;
@@ -56,6 +58,7 @@ use crate::wasm::{HostState, MemoryStats};
 use crate::{CapsuleError, Config, Exempt, Home};
 pub use builder::RuntimeBuilder;
 use health::Health;
+pub use hook::{HookOutcome, HookPhase};
 pub use network_figures::NetworkFigures;
 use registry::Registry;
 pub use report::{BootError, BootFailure, BootReport, Booted};
@@ -107,6 +110,8 @@ pub(crate) struct Inner {
     /// Written while somebody has all capsules to itself, read while one opens its gate.
     pub(crate) exclusive: RwLock<()>,
     pub(crate) health: Health,
+    /// Install and upgrade hooks that run.
+    pub(crate) lifecycle: Arc<hook::Calls>,
     /// What runs for as long as the runtime does.
     pub(crate) tasks: Mutex<Vec<AbortHandle>>,
 }

@@ -129,6 +129,7 @@ impl RuntimeBuilder {
             reserved: Arc::new(events::reserved()),
             exempt: exempt.unwrap_or_else(|| principals.clone()),
             health: Health::default(),
+            lifecycle: Arc::default(),
             exclusive: RwLock::default(),
             tasks: Mutex::default(),
             _queues: queues,

@@ -2,6 +2,7 @@
 
 mod engine;
 mod epoch;
+mod hook;
 mod invoke;
 mod meter;
 mod number;
@@ -12,6 +13,7 @@ mod trap;
 mod traps;
 
 pub(crate) use engine::{Parts, WasmEngine};
+pub(crate) use hook::HookCall;
 pub(crate) use meter::MemoryStats;
 pub(crate) use run_loop::RunSettings;
 pub(crate) use state::{Domains, HostState};

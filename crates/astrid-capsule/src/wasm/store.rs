@@ -60,7 +60,7 @@ impl Template {
         self.instantiate_for(self.idle.principal()).await
     }
 
-    async fn instantiate_for(&self, who: Option<&Principal>) -> wasmtime::Result<Instance> {
+    pub(super) async fn instantiate_for(&self, who: Option<&Principal>) -> wasmtime::Result<Instance> {
         let limit = self.principals.profiles.quotas(who).max_memory_bytes;
         let meter = StoreMemoryMeter::new(limit, self.memory.clone());
         let idle = self.idle_context();

@@ -26,10 +26,15 @@ pub(super) fn reason(error: &CallError, timeout: Duration, who: Option<&Principa
             Stop::Windows => stop.to_string(),
         };
     }
+    format!("interceptor {}", words(source))
+}
+
+/// What the guest itself did wrong.
+pub(super) fn words(source: &wasmtime::Error) -> &'static str {
     match source.downcast_ref::<Trap>() {
-        Some(Trap::OutOfFuel) => "interceptor ran out of fuel".to_owned(),
-        Some(Trap::UnreachableCodeReached) => "interceptor trapped: unreachable".to_owned(),
-        Some(Trap::MemoryOutOfBounds) => "interceptor trapped: memory out of bounds".to_owned(),
-        _ => "interceptor failed".to_owned(),
+        Some(Trap::OutOfFuel) => "ran out of fuel",
+        Some(Trap::UnreachableCodeReached) => "trapped: unreachable",
+        Some(Trap::MemoryOutOfBounds) => "trapped: memory out of bounds",
+        _ => "failed",
     }
 }

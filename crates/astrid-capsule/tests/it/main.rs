@@ -11,6 +11,7 @@ mod fixtures;
 mod grants;
 mod guest_contract;
 mod health;
+mod hooks;
 mod invoke;
 mod ipc_guest;
 mod kv_crash;

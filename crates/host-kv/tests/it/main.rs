@@ -8,4 +8,6 @@ mod contract;
 mod envelope;
 mod guest;
 mod isolation;
+mod staged;
+mod staged_model;
 mod view;
