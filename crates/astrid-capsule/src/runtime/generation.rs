@@ -26,11 +26,12 @@ pub(super) struct Generation {
 }
 
 impl Generation {
+    /// A generation that `ends` ends.
     pub(super) async fn new(
         runtime: &Inner,
         manifest: &CapsuleManifest,
         owner: &Principal,
-        gate: Gate,
+        (gate, ends): (Gate, Cancellation),
     ) -> Result<Self, CapsuleError> {
         let identity = Identity {
             id: CapsuleId::parse(&manifest.package.name).map_err(|e| CapsuleError::new(Code::Manifest, e))?,
@@ -41,7 +42,7 @@ impl Generation {
         // A guest may ask for its owner's values before any message began anything.
         let scope = Scope { principal: Some(owner.clone()), capsule: identity.id.clone() };
         runtime.principals.env.refresh(&scope).await;
-        let tokens = Tokens::new(Cancellation::new(), runtime.principals.revocations.clone());
+        let tokens = Tokens::new(ends, runtime.principals.revocations.clone());
         Ok(Self { identity, gate, tokens, phase: None })
     }
 
