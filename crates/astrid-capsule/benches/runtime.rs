@@ -136,7 +136,7 @@ async fn handler(place: &Path, dir: &Path, guest: &[u8]) {
         stopped.push(limited.sample().await);
         let begin = Instant::now();
         for _ in 0..CALLS {
-            let called = capsule.invoke_interceptor("noop", "{}".into(), Some(invoker.clone()));
+            let called = capsule.invoke_interceptor("noop", "{}".into(), Some(&invoker));
             std::hint::black_box(called.await.unwrap());
         }
         ours.push(begin.elapsed() / CALLS);
@@ -227,7 +227,7 @@ async fn density(place: &Path, dir: &Path) {
             let invoker = Invoker::verified("alice".parse().unwrap());
             let payload = r#"{"ns":10000000000}"#;
             tokio::spawn(async move {
-                capsule.invoke_interceptor("sleep", payload.into(), Some(invoker)).await.unwrap()
+                capsule.invoke_interceptor("sleep", payload.into(), Some(&invoker)).await.unwrap()
             })
         })
         .collect();

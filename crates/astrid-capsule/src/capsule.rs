@@ -6,10 +6,9 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use astrid_capsule_manifest::{Binding, CapsuleManifest};
-use astrid_host_context::{Attribution, Caller, Principal, Provenance, Trail};
+use astrid_host_context::{Attribution, Caller, Principal, Provenance, Trail, Uuid};
 use astrid_host_uplink::{Endpoint, InboundRx};
 use bytes::Bytes;
-use uuid::Uuid;
 
 use crate::{CapsuleError, Exclusive, Timings, ToolDescriptor};
 
@@ -62,8 +61,8 @@ pub enum Readiness {
 /// For whom a handler is called.
 #[derive(Debug, Clone)]
 pub struct Invoker {
-    /// The message being served, as the guest sees it.
-    pub caller: Caller,
+    /// The message being served, as the guest sees it; shared, because a kernel serves one message many times.
+    pub caller: Arc<Caller>,
     /// Whose authority the handler gets; `None` is the capsule's owner.
     pub authority: Option<Principal>,
 }
@@ -75,15 +74,7 @@ impl Invoker {
         let provenance = Provenance::of(Attribution::Verified(principal.clone()));
         let caller =
             Caller { provenance, source: Uuid::nil(), at: SystemTime::now(), trail: Trail::default() };
-        Self { caller, authority: Some(principal) }
-    }
-
-    /// Whose authority, and for which message; a call without an invoker has neither.
-    pub(crate) fn split(invoker: Option<Self>) -> (Option<Principal>, Option<Caller>) {
-        match invoker {
-            Some(Self { caller, authority }) => (authority, Some(caller)),
-            None => (None, None),
-        }
+        Self { caller: Arc::new(caller), authority: Some(principal) }
     }
 }
 
@@ -118,7 +109,7 @@ pub trait Capsule: Send + Sync {
         &'a self,
         action: &'a str,
         payload: Bytes,
-        caller: Option<Invoker>,
+        caller: Option<&'a Invoker>,
     ) -> BoxFuture<'a, Result<HandlerResult, CapsuleError>>;
 
     /// Calls an action that a schedule names, whether or not a binding names it too.
@@ -129,7 +120,7 @@ pub trait Capsule: Send + Sync {
         &'a self,
         action: &'a str,
         payload: Bytes,
-        caller: Option<Invoker>,
+        caller: Option<&'a Invoker>,
     ) -> BoxFuture<'a, Result<HandlerResult, CapsuleError>>;
 
     /// The tools it described when it was booted; `None` if nobody asked it, or it does not know the question.

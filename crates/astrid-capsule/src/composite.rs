@@ -5,12 +5,11 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
 use astrid_capsule_manifest::{Binding, CapsuleManifest};
-use astrid_host_context::Principal;
+use astrid_host_context::{Principal, Uuid};
 use astrid_host_uplink::{Endpoint, InboundRx};
 use bytes::Bytes;
 use parking_lot::Mutex;
 use tokio::time::Instant;
-use uuid::Uuid;
 
 use crate::capsule::BoxFuture;
 use crate::wasm::WasmEngine;
@@ -110,12 +109,11 @@ impl Capsule for CompositeCapsule {
         &'a self,
         action: &'a str,
         payload: Bytes,
-        caller: Option<Invoker>,
+        caller: Option<&'a Invoker>,
     ) -> BoxFuture<'a, Result<HandlerResult, CapsuleError>> {
-        let (authority, mut message) = Invoker::split(caller);
         Box::pin(async move {
             let handler = self.handler(action)?;
-            Ok(or_deny(handler.invoke(action, &payload, authority.as_ref(), &mut message).await))
+            Ok(or_deny(handler.invoke(action, &payload, caller).await))
         })
     }
 
@@ -123,15 +121,12 @@ impl Capsule for CompositeCapsule {
         &'a self,
         action: &'a str,
         payload: Bytes,
-        caller: Option<Invoker>,
+        caller: Option<&'a Invoker>,
     ) -> BoxFuture<'a, Result<HandlerResult, CapsuleError>> {
-        let (authority, mut message) = Invoker::split(caller);
         Box::pin(async move {
             self.ready()?;
             match &self.wasm {
-                Some(wasm) if wasm.has_handlers() => {
-                    Ok(or_deny(wasm.invoke(action, &payload, authority.as_ref(), &mut message).await))
-                }
+                Some(wasm) if wasm.has_handlers() => Ok(or_deny(wasm.invoke(action, &payload, caller).await)),
                 _ => Err(self.refused(Code::NotSupported, "has no handlers")),
             }
         })

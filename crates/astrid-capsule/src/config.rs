@@ -12,6 +12,9 @@ use astrid_host_kv::{NAMESPACE_BYTES, NAMESPACE_KEYS};
 use astrid_host_uplink::Platform;
 use astrid_store_redb::Options as StoreOptions;
 
+/// The contract's bound on one lifecycle hook (guest chapter §2.5).
+const LIFECYCLE_CEILING: Duration = Duration::from_secs(600);
+
 /// How instances get their memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Allocation {
@@ -50,8 +53,8 @@ pub struct Config {
     /// Handlers that execute for one principal at once over all capsules, unless its profile says something
     /// else; host waits over 50 ms do not count.
     pub max_in_flight_calls: usize,
-    /// Wall clock of one install or upgrade hook, waiting for people included; the contract's ten minutes,
-    /// in which somebody finds a password.
+    /// Wall clock of one install or upgrade hook, waiting for people included: the contract's ten minutes,
+    /// in which somebody finds a password, unless it is less. More counts as ten minutes.
     pub lifecycle_timeout: Duration,
     /// How long a run loop may take to signal that it is ready before boot goes on without it.
     pub ready_timeout: Duration,
@@ -135,7 +138,7 @@ impl Default for Config {
             fuel_per_second: 2_000_000_000,
             dispatch_permits: 4,
             max_in_flight_calls: 4,
-            lifecycle_timeout: Duration::from_secs(600),
+            lifecycle_timeout: LIFECYCLE_CEILING,
             ready_timeout: Duration::from_millis(500),
             load_timeout: Duration::from_secs(120),
             allow_unverified: false,
@@ -172,6 +175,11 @@ impl Config {
     pub fn pool_size(&self) -> usize {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         self.instance_pool_size.unwrap_or_else(|| (2 * cores).clamp(8, 64)).max(1)
+    }
+
+    /// The wall clock of one install or upgrade hook.
+    pub(crate) fn lifecycle_ceiling(&self) -> Duration {
+        self.lifecycle_timeout.min(LIFECYCLE_CEILING)
     }
 
     /// What an idle `recv` of this capsule answers.

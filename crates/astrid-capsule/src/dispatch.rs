@@ -80,11 +80,11 @@ impl Target for CapsuleTarget {
                 return Answer::Skipped("capsule is gone".to_owned());
             };
             let Call { action, payload, caller, authority } = call;
-            let invoker = Invoker { caller, authority };
+            let invoker = Invoker { caller: Arc::new(caller), authority };
             if self.outbound.iter().any(|known| **known == *action) {
                 outbound::note(&*capsule, &payload);
             }
-            match capsule.invoke_interceptor(&action, payload, Some(invoker)).await {
+            match capsule.invoke_interceptor(&action, payload, Some(&invoker)).await {
                 Ok(HandlerResult::Continue(bytes)) => Answer::Continue(bytes),
                 Ok(HandlerResult::Final(bytes)) => Answer::Final(bytes),
                 Ok(HandlerResult::Deny { reason }) => Answer::Deny(reason),

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use astrid_capsule_manifest::{CapsuleManifest, EnvDefault, EnvKind, UplinkProfile};
 use astrid_event_bus::{Bus, Charset, Gate};
-use astrid_host_context::{CallContext, CapsuleId, Principal};
+use astrid_host_context::{CallContext, CapsuleId, Principal, Uuid};
 use astrid_host_fs::FsCtx;
 use astrid_host_http::HttpCtx;
 use astrid_host_io::IoCtx;
@@ -17,7 +17,6 @@ use astrid_host_sys::{SysCtx, SysCtxBuilder};
 use astrid_host_uplink::{Endpoint, InboundRx, Name, Platform, Profile, UplinkCtx, Uplinks};
 use astrid_principals::{Principals, Tokens};
 use tokio::sync::watch;
-use uuid::Uuid;
 
 use crate::header_secrets::HeaderSecrets;
 use crate::net::UplinkFrames;

@@ -7,10 +7,14 @@
 //! With the runtime:
 //!
 //! ```no_run
-//! use astrid_capsule::{Runtime, SearchPath};
+//! use astrid_capsule::{HookPhase, Runtime, SearchPath};
 //!
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
 //! let runtime = Runtime::builder().home("/var/lib/capsules").workspace(".").build().await?;
+//!
+//! // For an installer of your own: what the capsule's hook stores is there from the commit on.
+//! let installed = runtime.run_hook("examples/notes", runtime.owner(), HookPhase::Install).await?;
+//! installed.commit().await?;
 //! let notes = runtime.load("examples/notes").await?;
 //!
 //! // Or a whole set, in the order of their needs; what is broken is reported and stops nobody.

@@ -5,12 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use astrid_event_bus::{AccessPattern, Bus, Charset, Draft, Message, Observer, Payload, Topic};
-use astrid_host_context::{Attribution, CallContext, CapsuleId, Principal, Provenance};
+use astrid_host_context::{Attribution, CallContext, CapsuleId, Principal, Provenance, Uuid};
 use astrid_host_http::{Consent, Consenting, Wish};
 use parking_lot::Mutex;
 use serde_json::{Value, json};
 use tokio::time::Instant;
-use uuid::Uuid;
 
 const TOPIC: &str = "astrid.v1.approval";
 const REPLIES: &str = "astrid.v1.approval.response";
@@ -78,7 +77,7 @@ impl AskOnBus {
             tracing::warn!(target: "astrid.security", capsule = %asker.1, "too many pending approvals");
             return false;
         };
-        let id = Uuid::new_v4();
+        let id = uuid::Uuid::new_v4().into();
         let Some(mut replies) = self.publish(&asker, owner, id, &endpoint) else { return false };
         loop {
             let Ok(reply) = replies.recv().await else { return false };

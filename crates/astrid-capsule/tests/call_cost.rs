@@ -48,7 +48,7 @@ async fn a_handler_call_allocates_nothing_but_its_future_beyond_what_wasmtime_do
     let runtime = place.runtime_with(|config| config.fuel_per_second = u64::MAX / 4).await;
     let capsule = runtime.load(place.probe("probe")).await.unwrap();
     let invoker = Invoker::verified("alice".parse().unwrap());
-    let call = || capsule.invoke_interceptor("noop", "{}".into(), Some(invoker.clone()));
+    let call = || capsule.invoke_interceptor("noop", "{}".into(), Some(&invoker));
     call().await.unwrap();
     let size = size_of_val(&*call());
     assert!(size <= MAX_FUTURE, "the future takes {size} bytes");

@@ -11,6 +11,7 @@ mod component;
 mod control;
 mod error;
 mod files;
+mod install;
 mod manifest;
 mod output;
 mod progress;

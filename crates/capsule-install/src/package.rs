@@ -45,7 +45,11 @@ impl Package {
     pub fn open(source: &Path, root: &Path, principal: &str) -> Result<Self, InstallError> {
         place::check(principal)?;
         let found = std::fs::metadata(source).map_err(|error| {
-            InstallError::at(Code::BadSource, source, format_args!("cannot be read: {error}"))
+            let problem = match is_reference(source) {
+                true => "is a reference to a registry or repository, which is not fetched here".to_owned(),
+                false => format!("cannot be read: {error}"),
+            };
+            InstallError::at(Code::BadSource, source, problem)
                 .allowed("a directory with a Capsule.toml, or a .capsule archive of one")
         })?;
         let named = std::path::absolute(source).unwrap_or_else(|_| source.to_owned());
@@ -87,6 +91,12 @@ impl Package {
         }
         Ok(Self { dir, manifest, warnings, large, source, unpacked })
     }
+}
+
+/// Whether a name that is no file's looks like what a package manager would take.
+fn is_reference(source: &Path) -> bool {
+    let text = source.to_string_lossy();
+    text.starts_with('@') || text.starts_with("git@") || text.contains("://")
 }
 
 /// Removes directories of archives that nobody holds any more.

@@ -14,10 +14,9 @@ use std::time::{Duration, Instant};
 
 use astrid_dispatch::*;
 use astrid_event_bus::*;
-use astrid_host_context::{Attribution, CapsuleId, Principal, Provenance};
+use astrid_host_context::{Attribution, CapsuleId, Principal, Provenance, Uuid};
 use tokio::runtime::{Builder, Handle};
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
-use uuid::Uuid;
 
 type Act = Box<dyn Fn(Call) -> BoxFuture<'static, Answer> + Send + Sync>;
 

@@ -7,10 +7,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use astrid_event_bus::{Binding, Message};
-use astrid_host_context::{AuditSink, Principal};
+use astrid_host_context::{AuditSink, Principal, Uuid};
 use parking_lot::RwLock;
 use tokio::runtime::Handle;
-use uuid::Uuid;
 
 use crate::access::Access;
 use crate::busy::Busy;

@@ -8,11 +8,10 @@ use astrid_event_bus::{
     AccessPattern, Assignment, Binding, Bus, Draft, HandOver, InterceptorSink, Message, NoSlot, Reserving,
     Slot as BusSlot,
 };
-use astrid_host_context::{AuditSink, NoAudit, Principal};
+use astrid_host_context::{AuditSink, NoAudit, Principal, Uuid};
 use parking_lot::Mutex;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
-use uuid::Uuid;
 
 use crate::access::{Access, OpenAccess, Surface, admits, surface};
 use crate::chain::{self, Link};

@@ -4,12 +4,11 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use astrid_event_bus::{Binding, Topic, WeakBus};
-use astrid_host_context::{Attribution, Caller, Principal, Provenance, Trail};
+use astrid_host_context::{Attribution, Caller, Principal, Provenance, Trail, Uuid};
 use bytes::Bytes;
 use serde_json::Value;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
-use uuid::Uuid;
 
 use crate::core::Core;
 use crate::limits::{MAX_HOOK_DEPTH, MAX_HOOK_TARGETS, MAX_HOOK_WAIT};

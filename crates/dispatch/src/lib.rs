@@ -5,8 +5,7 @@
 //! use std::sync::Arc;
 //! use astrid_dispatch::{Answer, BoxFuture, Call, Dispatcher, Target};
 //! use astrid_event_bus::{AccessPattern, Binding, Bus, Draft, Gate, Payload, Topic};
-//! use astrid_host_context::{CapsuleId, Principal, Provenance};
-//! use uuid::Uuid;
+//! use astrid_host_context::{CapsuleId, Principal, Provenance, Uuid};
 //!
 //! struct Notes(CapsuleId);
 //! impl Target for Notes {

@@ -5,10 +5,9 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use astrid_host_context::Principal;
+use astrid_host_context::{Principal, Uuid};
 use parking_lot::Mutex;
 use tokio::time::Instant;
-use uuid::Uuid;
 
 use crate::core::Core;
 use crate::lane::Lane;

@@ -3,10 +3,9 @@
 use std::collections::HashMap;
 
 use astrid_event_bus::{Bus, Draft, Message, Payload, Topic};
-use astrid_host_context::{Attribution, CapsuleId, Principal, Provenance, Transport};
+use astrid_host_context::{Attribution, CapsuleId, Principal, Provenance, Transport, Uuid};
 use serde_json::{Value, json};
 use tokio::time::Instant;
-use uuid::Uuid;
 
 use crate::access::Grant;
 use crate::core::Core;
@@ -48,7 +47,7 @@ impl Prompts {
                 return;
             }
         }
-        let id = Uuid::new_v4().to_string();
+        let id = uuid::Uuid::new_v4().to_string();
         // The prompt speaks for the principal whose grant is missing, to the connection that asked.
         let provenance =
             Provenance { attribution: Attribution::Verified(who.clone()), ..message.provenance().clone() };

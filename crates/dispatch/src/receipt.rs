@@ -25,7 +25,7 @@ pub(crate) fn is_request(topic: &Topic) -> bool {
 /// The receipt for a guest's `_astrid_delivery_id`: private to the publishing capsule and principal.
 /// For one of the host's own publications only consumers inside the host get it.
 pub(crate) fn delivery(message: &Message, publisher: Option<CapsuleId>, reason: &Reason) -> Option<Draft> {
-    let id = message.payload().delivery_id()?.simple().to_string();
+    let id = format!("{:032x}", message.payload().delivery_id()?.as_u128());
     let body = json!({
         "delivery_id": id,
         "request_topic": message.topic().as_str(),

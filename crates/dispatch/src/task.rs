@@ -5,8 +5,7 @@ use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
 
-use astrid_host_context::Principal;
-use uuid::Uuid;
+use astrid_host_context::{Principal, Uuid};
 
 use crate::Dispatcher;
 use crate::busy::Working;

@@ -3,8 +3,8 @@
 
 use std::collections::{HashMap, VecDeque};
 
+use astrid_host_context::Uuid;
 use parking_lot::Mutex;
-use uuid::Uuid;
 
 /// Turns remembered at once: a prompt is open for a minute, and a capsule brings in a hundred messages a
 /// second at most.

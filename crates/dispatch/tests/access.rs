@@ -9,11 +9,10 @@ use std::time::Duration;
 
 use astrid_dispatch::{Access, BoxFuture, Grant, Views};
 use astrid_event_bus::{AccessPattern, Admission, Audience, Charset, Draft, Gate, Pattern, Payload, Topic};
-use astrid_host_context::{Attribution, CapsuleId, Principal, Provenance, Transport};
+use astrid_host_context::{Attribution, CapsuleId, Principal, Provenance, Transport, Uuid};
 use common::*;
 use parking_lot::Mutex;
 use serde_json::json;
-use uuid::Uuid;
 
 #[derive(Default)]
 struct Lists(Mutex<HashSet<(Principal, CapsuleId)>>);

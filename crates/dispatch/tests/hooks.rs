@@ -6,10 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use astrid_dispatch::{Answer, HookError, HookService};
+use astrid_host_context::Uuid;
 use common::*;
 use serde_json::{Value, json};
 use tokio::time::Instant;
-use uuid::Uuid;
 
 const CALLER: Uuid = Uuid::from_u128(9);
 

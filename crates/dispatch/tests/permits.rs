@@ -224,6 +224,6 @@ async fn a_capsule_whose_handlers_flood_it_for_alice_keeps_bob_waiting_for_one_t
     assert!(waits[98] < Duration::from_millis(50), "{:?}", waits[98]);
     // The flood never ends by itself.
     for n in [1, 2] {
-        world.unload(uuid::Uuid::from_u128(n));
+        world.unload(astrid_host_context::Uuid::from_u128(n));
     }
 }

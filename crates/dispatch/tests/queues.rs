@@ -260,7 +260,8 @@ async fn of_two_handlers_that_publish_to_each_others_full_queue_one_is_refused_a
                 if &call.payload[..] == b"\"go\"" {
                     go.wait().await;
                     let world = w.upgrade().unwrap();
-                    let draft = draft(Some("alice"), other, "0").source(uuid::Uuid::from_u128(n));
+                    let draft =
+                        draft(Some("alice"), other, "0").source(astrid_host_context::Uuid::from_u128(n));
                     let began = tokio::time::Instant::now();
                     let refused = world.publish(draft).await.err();
                     assert!(began.elapsed() < Duration::from_millis(10));

@@ -7,8 +7,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use astrid_host_context::CapsuleId;
-use uuid::Uuid;
+use astrid_host_context::{CapsuleId, Uuid};
 
 use crate::gate::Gate;
 use crate::{AccessPattern, Draft, Message};

@@ -2,9 +2,8 @@
 
 use std::time::SystemTime;
 
-use astrid_host_context::{Attribution, Principal, Provenance};
+use astrid_host_context::{Attribution, Principal, Provenance, Uuid};
 use serde_json::{Map, Value};
-use uuid::Uuid;
 
 use crate::{Draft, InvalidPayload, InvalidTopic, Payload, Topic};
 
@@ -149,7 +148,7 @@ impl LifecycleEvent {
         json.insert(
             "metadata".to_owned(),
             serde_json::json!({
-                "event_id": Uuid::new_v4().to_string(),
+                "event_id": uuid::Uuid::new_v4().to_string(),
                 "timestamp": rfc3339(SystemTime::now()),
                 "correlation_id": self.correlation_id.map(|id| id.to_string()),
                 "session_id": self.session_id,

@@ -3,9 +3,8 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use astrid_host_context::{Attribution, Caller, CapsuleId, Principal, Provenance, Trail};
+use astrid_host_context::{Attribution, Caller, CapsuleId, Principal, Provenance, Trail, Uuid};
 use tokio::time::Instant;
-use uuid::Uuid;
 
 use crate::{Payload, Topic};
 

@@ -2,8 +2,8 @@
 
 use std::fmt;
 
+use astrid_host_context::Uuid;
 use bytes::Bytes;
-use uuid::Uuid;
 
 use crate::rewrite;
 

@@ -1,5 +1,4 @@
-use astrid_host_context::{Attribution, Principal, Provenance};
-use uuid::Uuid;
+use astrid_host_context::{Attribution, Principal, Provenance, Uuid};
 
 use super::*;
 use crate::{Draft, Payload, Topic};

@@ -3,10 +3,10 @@
 use std::fmt;
 use std::ops::Range;
 
+use astrid_host_context::Uuid;
 use bytes::{Bytes, BytesMut};
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
-use uuid::Uuid;
 
 use crate::payload::InvalidPayload;
 
@@ -191,8 +191,8 @@ fn comma(text: &str, between: Range<usize>) -> usize {
 fn delivery_id(value: &str) -> Result<Uuid, InvalidPayload> {
     let text: String = serde_json::from_str(value).map_err(|_| InvalidPayload::DeliveryId)?;
     let well_formed = text.len() == 32 && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
-    match Uuid::try_parse(&text) {
-        Ok(id) if well_formed && !id.is_nil() => Ok(id),
+    match uuid::Uuid::try_parse(&text) {
+        Ok(id) if well_formed && !id.is_nil() => Ok(id.into()),
         _ => Err(InvalidPayload::DeliveryId),
     }
 }

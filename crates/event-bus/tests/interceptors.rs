@@ -5,9 +5,9 @@ mod common;
 use std::time::Duration;
 
 use astrid_event_bus::*;
+use astrid_host_context::Uuid;
 use common::*;
 use tokio::time::Instant;
-use uuid::Uuid;
 
 fn bus(sink: &std::sync::Arc<FakeSink>) -> Bus {
     Bus::builder().interceptors(sink.clone()).build()

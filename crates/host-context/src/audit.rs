@@ -4,9 +4,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::time::{Duration, SystemTime};
 
-use uuid::Uuid;
-
-use crate::{Audit, CapsuleId, Op, Principal, Subject};
+use crate::{Audit, CapsuleId, Op, Principal, Subject, Uuid};
 
 /// How a call ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

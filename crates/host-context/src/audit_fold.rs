@@ -4,10 +4,8 @@ use std::collections::HashMap;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use uuid::Uuid;
-
 use crate::lock::locked;
-use crate::{Audit, AuditEvent, CapsuleId, Outcome, Principal};
+use crate::{Audit, AuditEvent, CapsuleId, Outcome, Principal, Uuid};
 
 /// How long alike events are folded into one record (ipc chapter §2.12).
 const WINDOW: Duration = Duration::from_secs(1);

@@ -3,9 +3,8 @@
 use std::sync::Arc;
 
 use tokio::time::Instant;
-use uuid::Uuid;
 
-use crate::{Caller, Cancellation, CapsuleId, Principal, Progress, Refusal, Standing};
+use crate::{Caller, Cancellation, CapsuleId, Principal, Progress, Refusal, Standing, Uuid};
 
 /// Which kind of guest execution a call comes from; it decides whether a received message may
 /// become the new context ([`crate::CallSlot::adopt`]).
@@ -41,8 +40,8 @@ pub struct Scope {
 pub struct Invocation<'a> {
     /// The effective principal.
     pub principal: Option<&'a Principal>,
-    /// The message being served.
-    pub caller: Option<Caller>,
+    /// The message being served, shared with whoever else serves it.
+    pub caller: Option<Arc<Caller>>,
     /// When every wait of the call ends.
     pub deadline: Option<Instant>,
     /// The token in force.
@@ -65,7 +64,7 @@ struct Inner {
     capsule_uuid: Uuid,
     principal: Option<Principal>,
     authority: bool,
-    caller: Option<Caller>,
+    caller: Option<Arc<Caller>>,
     kind: CallKind,
     phase: Option<LifecyclePhase>,
     invocation: u64,
@@ -115,13 +114,6 @@ impl CallContext {
         inner.invocation = number;
     }
 
-    /// Lets go of what one message brought: caller and deadline.
-    pub fn rest(&mut self) {
-        let inner = Arc::make_mut(&mut self.0);
-        inner.caller = None;
-        inner.deadline = None;
-    }
-
     /// The capsule that calls.
     #[must_use]
     pub fn capsule(&self) -> &CapsuleId {
@@ -143,7 +135,7 @@ impl CallContext {
     /// The message being served, if one is.
     #[must_use]
     pub fn caller(&self) -> Option<&Caller> {
-        self.0.caller.as_ref()
+        self.0.caller.as_deref()
     }
 
     /// Handler or run loop.
@@ -247,7 +239,7 @@ impl CallContextBuilder {
     /// The message being served.
     #[must_use]
     pub fn caller(mut self, caller: Option<Caller>) -> Self {
-        self.0.caller = caller;
+        self.0.caller = caller.map(Arc::new);
         self
     }
 
@@ -316,19 +308,27 @@ mod tests {
                 trail: crate::Trail::default(),
             };
             let deadline = Some(Instant::now());
-            call.serve(Invocation { principal, caller: Some(caller), deadline, cancellation, number });
+            call.serve(Invocation {
+                principal,
+                caller: Some(Arc::new(caller)),
+                deadline,
+                cancellation,
+                number,
+            });
         };
         let mut call = CallContext::builder(CapsuleId::parse("c").unwrap()).build();
         serve(&mut call, Some(&alice), &first, 1);
         let kept = call.clone();
-        call.rest();
-        assert!(call.caller().is_none() && call.deadline().is_none());
-        let place = Arc::as_ptr(&call.0);
         serve(&mut call, Some(&bob), &second, 2);
-        assert_eq!(Arc::as_ptr(&call.0), place, "nobody kept this one");
         assert_eq!((call.principal(), call.invocation()), (Some(&bob), 2));
         assert!(call.cancellation().is(&second));
         assert_eq!((kept.principal(), kept.invocation()), (Some(&alice), 1));
         assert!(kept.caller().is_some() && kept.cancellation().is(&first));
+        let nobody =
+            Invocation { principal: None, caller: None, deadline: None, cancellation: &first, number: 3 };
+        let place = Arc::as_ptr(&call.0);
+        call.serve(nobody);
+        assert_eq!(Arc::as_ptr(&call.0), place, "nobody kept this one");
+        assert!(call.principal().is_none() && call.caller().is_none() && call.deadline().is_none());
     }
 }

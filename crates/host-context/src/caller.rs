@@ -3,9 +3,7 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use uuid::Uuid;
-
-use crate::Principal;
+use crate::{Principal, Uuid};
 
 /// What the host knows about the publisher's identity.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

@@ -1,9 +1,11 @@
 //! Cancellation with its cause, because a retired principal and an unloading capsule read differently to a guest.
 
+use std::future::{Future, poll_fn};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
+use std::task::Poll;
 
-use tokio_util::sync::CancellationToken;
+use tokio::sync::Notify;
 
 /// Whether calls may still start or go on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,15 +22,19 @@ pub enum Standing {
 ///
 /// Cancelling a parent ends every child; cancelling or retiring a child touches only that child, so
 /// one principal's calls can be ended while its neighbours on the same capsule go on.
+///
+/// A child knows its parent and no parent its children: making one costs an allocation and takes no lock that
+/// another call could hold, and whoever waits does so on this token and on each above it. Calls make
+/// children all the time and seldom wait.
 #[derive(Debug, Clone, Default)]
 pub struct Cancellation(Arc<Inner>);
 
 #[derive(Debug, Default)]
 struct Inner {
-    /// For those who wait; looking at it takes a lock.
-    token: CancellationToken,
-    /// For those who look: [`LIVE`], [`CANCELLED`] or [`RETIRED`], and it only goes up.
+    /// [`LIVE`], [`CANCELLED`] or [`RETIRED`], and it only goes up.
     cause: AtomicU8,
+    /// Wakes those who wait, after the cause is set.
+    fired: Notify,
     parent: Option<Cancellation>,
 }
 
@@ -46,8 +52,7 @@ impl Cancellation {
     /// A token that fires with this one and can also fire alone.
     #[must_use]
     pub fn child(&self) -> Self {
-        let token = self.0.token.child_token();
-        Self(Arc::new(Inner { token, cause: AtomicU8::new(LIVE), parent: Some(self.clone()) }))
+        Self(Arc::new(Inner { parent: Some(self.clone()), ..Inner::default() }))
     }
 
     /// Ends the calls that run under this token, for an unload or a user's abort.
@@ -61,9 +66,9 @@ impl Cancellation {
     }
 
     fn fire(&self, cause: u8) {
-        // Before the token, so that whoever the token wakes already sees the cause.
+        // Before they wake, so that they see it.
         self.0.cause.fetch_max(cause, Ordering::Release);
-        self.0.token.cancel();
+        self.0.fired.notify_waiters();
     }
 
     /// Whether calls are admitted, and if not, why. A look at one word for this token and each above it.
@@ -80,15 +85,19 @@ impl Cancellation {
         }
     }
 
-    /// Completes when the token fires. Dropping the future loses nothing.
+    /// Completes when this token or one above it fires. Dropping the future loses nothing.
     pub async fn fired(&self) {
-        self.0.token.cancelled().await;
-    }
-
-    /// A plain token that fires with this one, for libraries that take one. What they do to it stays theirs.
-    #[must_use]
-    pub fn token(&self) -> CancellationToken {
-        self.0.token.child_token()
+        let here_and_above = std::iter::successors(Some(self), |token| token.0.parent.as_ref());
+        // Made before the look: they hear of everything that fires from here on.
+        let mut waits: Vec<_> = here_and_above.map(|token| Box::pin(token.0.fired.notified())).collect();
+        if self.standing() != Standing::Live {
+            return;
+        }
+        poll_fn(|cx| match waits.iter_mut().any(|wait| wait.as_mut().poll(cx).is_ready()) {
+            true => Poll::Ready(()),
+            false => Poll::Pending,
+        })
+        .await;
     }
 
     /// Whether both are clones of one token.
@@ -132,14 +141,80 @@ mod tests {
     }
 
     #[test]
-    fn a_parents_end_reaches_grandchildren_and_plain_tokens_and_theirs_reaches_nobody() {
+    fn a_parents_end_reaches_grandchildren_and_a_grandchilds_reaches_nobody() {
+        let capsule = Cancellation::new();
+        let principal = capsule.child();
+        let (call, other) = (principal.child(), principal.child());
+        other.cancel();
+        assert_eq!((principal.standing(), call.standing()), (Standing::Live, Standing::Live));
+        capsule.retire();
+        assert_eq!(call.standing(), Standing::Cancelled);
+    }
+
+    #[tokio::test]
+    async fn waiting_ends_at_once_under_a_token_that_fired_before() {
         let capsule = Cancellation::new();
         let call = capsule.child().child();
-        let (plain, theirs) = (call.token(), call.token());
-        theirs.cancel();
-        assert_eq!((call.standing(), plain.is_cancelled()), (Standing::Live, false));
-        capsule.retire();
-        assert_eq!((call.standing(), plain.is_cancelled()), (Standing::Cancelled, true));
+        capsule.cancel();
+        call.fired().await;
+    }
+
+    #[test]
+    fn only_those_below_a_token_wake_when_it_fires_and_each_of_them_does() {
+        let capsule = Cancellation::new();
+        let (alice, bob) = (capsule.child(), capsule.child());
+        let mut waiters = [alice.child(), alice.child(), bob.child()].map(Waiter::new);
+        assert_eq!(waiters.each_mut().map(Waiter::is_done), [false; 3]);
+        alice.cancel();
+        assert_eq!(waiters.each_ref().map(Waiter::wakes), [1, 1, 0]);
+        assert_eq!(waiters.each_mut().map(Waiter::is_done), [true, true, false]);
+    }
+
+    struct Waiter(std::pin::Pin<Box<dyn Future<Output = ()>>>, Arc<CountWakes>);
+
+    impl Waiter {
+        fn new(token: Cancellation) -> Self {
+            Self(Box::pin(async move { token.fired().await }), Arc::default())
+        }
+
+        fn is_done(&mut self) -> bool {
+            let waker = self.1.clone().into();
+            self.0.as_mut().poll(&mut std::task::Context::from_waker(&waker)).is_ready()
+        }
+
+        fn wakes(&self) -> u32 {
+            self.1.0.load(Ordering::Relaxed)
+        }
+    }
+
+    #[derive(Default)]
+    struct CountWakes(std::sync::atomic::AtomicU32);
+
+    impl std::task::Wake for CountWakes {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// A token may fire between a waiter's look and its sleep; with two threads that want to meet there, a lost
+    /// wake-up hangs.
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn no_wake_up_is_lost_to_a_race() {
+        for _ in 0..2000 {
+            let capsule = Cancellation::new();
+            let call = capsule.child().child();
+            let barrier = Arc::new(std::sync::Barrier::new(2));
+            let waiter = tokio::spawn({
+                let barrier = barrier.clone();
+                async move {
+                    barrier.wait();
+                    call.fired().await;
+                }
+            });
+            barrier.wait();
+            capsule.cancel();
+            waiter.await.unwrap();
+        }
     }
 
     #[tokio::test]

@@ -66,6 +66,7 @@ pub mod quota;
 pub mod refusal;
 pub mod services;
 pub mod slot;
+mod uuid;
 
 pub use audit::{AuditEvent, AuditSink, NoAudit, Outcome, Written};
 #[cfg(feature = "audit-json")]
@@ -86,3 +87,4 @@ pub use quota::{Permit, Quota, QuotaExceeded, Resource, Subject};
 pub use refusal::{Failure, Refusal};
 pub use services::HostServices;
 pub use slot::CallSlot;
+pub use uuid::Uuid;

@@ -3,9 +3,8 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use astrid_host_context::{Principal, Transport};
+use astrid_host_context::{Principal, Transport, Uuid};
 use parking_lot::Mutex;
-use uuid::Uuid;
 
 /// Whoever stands at the other end of a connection whose principal the host itself verified.
 #[derive(Debug, Clone, PartialEq, Eq)]

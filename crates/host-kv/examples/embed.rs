@@ -1,7 +1,7 @@
 //! A kernel with this package alone: a guest that imports every function of it links and starts.
 
 use astrid_host_context::{CallContext, CallSlot, CapsuleId, HostContext, HostCx, HostServices, Principal};
-use astrid_host_kv::{KvCtx, KvCtxView, KvView, add_to_linker};
+use astrid_host_kv::{KvCtx, KvCtxView, KvView, Value, add_to_linker};
 use wasmtime::component::{Component, Linker, ResourceTable};
 
 struct State(CallSlot, HostServices, ResourceTable, KvCtx);
@@ -32,7 +32,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut store = wasmtime::Store::new(&engine, state);
     linker.instantiate_async(&mut store, &Component::new(&engine, guest)?).await?;
 
-    store.data_mut().kv().set("greeting".into(), "hello".into()).await?;
+    store.data_mut().kv().set("greeting".into(), Value::from(*b"hello")).await?;
     println!("{:?}", store.data_mut().kv().get("greeting".into()).await?);
     Ok(())
 }

@@ -35,8 +35,8 @@
 //!     table: ResourceTable::new(),
 //!     kv: KvCtx::builder().build(), // in memory; `.store(…)` takes any other backend
 //! };
-//! state.kv().set("greeting".into(), "hello".into()).await?;
-//! assert_eq!(state.kv().get("greeting".into()).await?.unwrap(), "hello");
+//! state.kv().set("greeting".into(), (*b"hello").into()).await?;
+//! assert_eq!(*state.kv().get("greeting".into()).await?.unwrap(), *b"hello");
 //! # Ok(())
 //! # }
 //! ```

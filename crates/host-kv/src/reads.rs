@@ -20,13 +20,13 @@ impl KvCtxView<'_> {
                 entry.target(Target::Key(key.as_str()));
                 let scope = entry.call().scope();
                 let value = ctx.serving(&scope).get(&scope, &key).await?;
-                entry.moved(value.as_ref().map_or(0, Value::len));
+                entry.moved(value.as_ref().map_or(0, |value| value.len()));
                 Ok(value)
             })
             .await;
         if op == &GET_SAMPLED {
             // An event replaces the count of the envelope, and the counter must not miss a read.
-            let bytes = result.as_ref().ok().and_then(Option::as_ref).map_or(0, Value::len);
+            let bytes = result.as_ref().ok().and_then(Option::as_ref).map_or(0, |value| value.len());
             let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
             self.host.services.audit().count(&GET, &entry.subject(), bytes);
         }

@@ -8,7 +8,7 @@ use astrid_host_context::Scope;
 use crate::{Answer, Cursor, Key, Prefix};
 
 /// The bytes of one value; a clone is one reference count.
-pub type Value = bytes::Bytes;
+pub type Value = Arc<[u8]>;
 
 /// What the second half of [`Store::apply`] answers with.
 pub type Receipt = Answer<'static, Applied>;

@@ -18,7 +18,7 @@ use crate::{Error, KvCtxView, Page};
 
 impl Host for KvCtxView<'_> {
     async fn kv_get(&mut self, key: String) -> Result<Option<Vec<u8>>, ErrorCode> {
-        Ok(self.get(key).await?.map(Vec::from))
+        Ok(self.get(key).await?.map(|value| value.to_vec()))
     }
 
     async fn kv_set(&mut self, key: String, value: Vec<u8>) -> Result<(), ErrorCode> {

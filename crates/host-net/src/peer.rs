@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use astrid_host_context::{Principal, Transport};
-use uuid::Uuid;
+use astrid_host_context::{Principal, Transport, Uuid};
 
 /// A peer whose key signed this host's challenge. Made once a connection and never changed.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -5,9 +5,8 @@ use std::hint::black_box;
 use std::sync::Arc;
 use std::time::Instant;
 
-use astrid_host_context::{CallContext, CallSlot, CapsuleId, HostCx, HostServices, Principal};
+use astrid_host_context::{CallContext, CallSlot, CapsuleId, HostCx, HostServices, Principal, Uuid};
 use astrid_host_sys::{LogLevel, LogRouter, LogSettings, Registry, RegistryUnavailable, SysCtx, SysCtxView};
-use uuid::Uuid;
 use wasmtime::component::ResourceTable;
 
 const CALLS: usize = 100_000;

@@ -1,7 +1,6 @@
 //! What capsules are loaded and what they may do, as one capsule may ask of another.
 
-use astrid_host_context::Principal;
-use uuid::Uuid;
+use astrid_host_context::{Principal, Uuid};
 
 /// The registry is shutting down, or not there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

@@ -1,10 +1,9 @@
 //! `check-capsule-capability`, `enumerate-capabilities`.
 
-use uuid::Uuid;
-
 use crate::config_ops::Never;
 use crate::op_table::{CHECK, ENUMERATE};
 use crate::{Error, RegistryUnavailable, SysCtxView};
+use astrid_host_context::Uuid;
 
 impl SysCtxView<'_> {
     /// Whether the capsule with this session id holds a capability. Of itself a capsule knows it from
@@ -16,7 +15,7 @@ impl SysCtxView<'_> {
     pub fn check_capability(&mut self, capsule: &str, capability: &str) -> Result<bool, Error> {
         self.host.enter(&CHECK).run_now(|| {
             let shared = &self.ctx.shared;
-            let capsule = Uuid::parse_str(capsule);
+            let capsule = uuid::Uuid::parse_str(capsule).map(Uuid::from);
             if capsule.as_ref() == Ok(&self.host.call.capsule_uuid()) {
                 return Ok(shared.capabilities.contains(capability));
             }

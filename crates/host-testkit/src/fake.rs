@@ -5,11 +5,10 @@ use std::time::Duration;
 
 use astrid_host_context::{
     Action, Budgets, CallContext, CallContextBuilder, CallKind, CallSlot, Caller, Cancellation, CapsuleId,
-    HostContext, HostCx, HostServices, Principal, Resource,
+    HostContext, HostCx, HostServices, Principal, Resource, Uuid,
 };
 use parking_lot::Mutex;
 use tokio::time::Instant;
-use uuid::Uuid;
 use wasmtime::component::ResourceTable;
 
 use crate::Recorder;

@@ -1,9 +1,8 @@
 //! An accepted message on its way to the bus.
 
-use astrid_host_context::{Attribution, CapsuleId, Principal, Provenance};
+use astrid_host_context::{Attribution, CapsuleId, Principal, Provenance, Uuid};
 use serde_json::json;
 use tokio::sync::mpsc;
-use uuid::Uuid;
 
 use crate::{Name, Platform, PlatformUser, Profile};
 
@@ -49,7 +48,7 @@ impl Inbound {
     #[must_use]
     pub fn provenance(&self) -> Provenance {
         Provenance {
-            request_owner: Some(Uuid::new_v4()),
+            request_owner: Some(uuid::Uuid::new_v4().into()),
             ..Provenance::of(Attribution::Claimed(self.principal.clone()))
         }
     }

@@ -1,7 +1,6 @@
 //! `uplink-register` and `uplink-send`.
 
-use astrid_host_context::{Entry, Target};
-use uuid::Uuid;
+use astrid_host_context::{Entry, Target, Uuid};
 
 use crate::ctx::UplinkCtx;
 use crate::inbound::{Inbound, MAX_PAYLOAD, session_id};
@@ -66,7 +65,8 @@ impl UplinkCtxView<'_> {
 }
 
 fn find(ctx: &UplinkCtx, entry: &Entry, id: &str) -> Result<std::sync::Arc<Endpoint>, Error> {
-    let id = (id.len() <= MAX_ID).then(|| Uuid::parse_str(id).ok()).flatten().ok_or(Error::MalformedId)?;
+    let id = (id.len() <= MAX_ID).then(|| uuid::Uuid::parse_str(id).ok()).flatten();
+    let id = Uuid::from(id.ok_or(Error::MalformedId)?);
     entry.fact("uplink", || id.to_string());
     let uplink = ctx.uplinks.get(id).ok_or(Error::UnknownUplink)?;
     entry.fact("platform", || uplink.platform.to_string());

@@ -3,11 +3,10 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use astrid_host_context::Resource;
+use astrid_host_context::{Resource, Uuid};
 use parking_lot::Mutex;
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
-use uuid::Uuid;
 
 use crate::bucket::Bucket;
 use crate::echo::Echoes;
@@ -167,7 +166,7 @@ impl Uplinks {
         if u64::try_from(slots.by_id.len()).is_ok_and(|live| live >= limit) {
             return Err(Error::TooManyUplinks(limit));
         }
-        let id = Uuid::new_v4();
+        let id = Uuid::from(uuid::Uuid::new_v4());
         let (name, platform) = key.clone();
         slots.taken.insert(key, Taken { id, declared });
         slots.by_id.insert(id, Arc::new(Endpoint { id, name, platform, profile }));

@@ -40,7 +40,7 @@ async fn an_endpoint_gets_an_id_and_keeps_the_normalised_platform() {
     let listed = state.ctx.uplinks().list();
     assert_eq!((listed[0].name.as_str(), listed[0].platform.as_str()), ("bot", "discord"));
     assert_eq!(listed[0].id.to_string(), id);
-    assert_eq!(listed[0].id.get_version_num(), 4);
+    assert_eq!(uuid::Uuid::from(listed[0].id).get_version_num(), 4);
 }
 
 // uplink cases 3, 4, 5

@@ -54,7 +54,7 @@ async fn main() {
         turn.end();
     })
     .await;
-    let rate = FuelRate { per_second: u64::MAX / 2, in_flight: 4 };
+    let rate = FuelRate::new(u64::MAX / 2, 4);
     let account = principals.fuel.account(Some(&alice));
     best("fuel, admitted and settled", async || {
         account.admit(rate, None).await.unwrap().settle(1);

@@ -6,7 +6,7 @@ use astrid_host_context::{Cancellation, Principal, Standing};
 use tokio::time::Instant;
 
 use crate::cache::Resolved;
-use crate::fuel::FuelAccount;
+use crate::fuel::{FuelAccount, FuelRate};
 use crate::in_flight::Places;
 use crate::principals::Principals;
 use crate::profile::SharedProfile;
@@ -26,6 +26,8 @@ pub struct Desk {
     pub profile: SharedProfile,
     /// Ends its calls through this capsule.
     pub token: Cancellation,
+    /// How fast it may burn, by that profile.
+    pub rate: FuelRate,
     /// Where its calls are admitted and charged.
     pub fuel: Arc<FuelAccount>,
     /// Where its calls take their places.
@@ -44,7 +46,9 @@ impl Principals {
     /// The desk of `who`, whose profile was `found` after `seen` was taken.
     #[must_use]
     pub fn desk(&self, who: Option<&Principal>, found: Resolved, seen: Seen, token: Cancellation) -> Desk {
+        let quotas = &found.profile.quotas;
         Desk {
+            rate: FuelRate::new(quotas.max_cpu_fuel_per_sec, quotas.max_in_flight_calls),
             profile: found.profile,
             token,
             fuel: self.fuel.account(who),

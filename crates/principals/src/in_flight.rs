@@ -1,11 +1,18 @@
 //! How many handlers of one principal compute at once, over all capsules.
 
-use std::collections::{HashMap, VecDeque};
+mod count;
+mod line;
+
+use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, Waker};
 
 use astrid_host_context::{CapsuleId, Principal};
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
+
+use count::Count;
+use line::Line;
 
 type Account = Option<Principal>;
 
@@ -25,26 +32,17 @@ pub struct InFlight {
 
 #[derive(Debug, Default)]
 struct Queues {
-    of: HashMap<Account, Arc<Mutex<Queue>>>,
+    of: HashMap<Account, Arc<Queue>>,
     /// At this many those without a call are looked for.
     prune_at: usize,
 }
 
+/// One principal's places. Calls come and go by the count alone; the line is for when all places are taken.
 #[derive(Debug, Default)]
 struct Queue {
-    /// Calls that began and did not end, wherever they are.
-    calls: u64,
-    running: u64,
-    limit: u64,
-    /// Capsules with waiting calls, the next to be served first.
-    capsules: VecDeque<(CapsuleId, VecDeque<Waiting>)>,
-    next_ticket: u64,
-}
-
-#[derive(Debug)]
-struct Waiting {
-    ticket: u64,
-    waker: Waker,
+    count: Count,
+    limit: AtomicU64,
+    line: Mutex<Line>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,14 +56,14 @@ enum Place {
 
 /// One principal's places. Nobody forgets them while they are held, so who calls often looks them up once.
 #[derive(Debug, Clone)]
-pub struct Places(Arc<Mutex<Queue>>);
+pub struct Places(Arc<Queue>);
 
 /// One call's place. Dropping it gives the place back.
 #[derive(Debug)]
 pub struct Turn<'a> {
     capsule: &'a CapsuleId,
     limit: u64,
-    queue: &'a Mutex<Queue>,
+    queue: &'a Queue,
     place: Place,
 }
 
@@ -80,26 +78,26 @@ impl InFlight {
     #[must_use]
     pub fn running(&self, who: Option<&Principal>) -> u64 {
         let queue = self.queues.lock().of.get(&who.cloned()).cloned();
-        queue.map_or(0, |queue| queue.lock().running)
+        queue.map_or(0, |queue| queue.count.running())
     }
 
     /// Who has a call under way, waiting ones included.
     #[must_use]
     pub fn under_way(&self) -> Vec<Principal> {
         let queues = self.queues.lock();
-        let of_calls = queues.of.iter().filter(|(_, queue)| queue.lock().calls > 0);
+        let of_calls = queues.of.iter().filter(|(_, queue)| queue.count.is_busy());
         of_calls.filter_map(|(who, _)| who.clone()).collect()
     }
 
     /// How many principals have a call under way.
     #[must_use]
     pub fn principals(&self) -> usize {
-        self.queues.lock().of.values().filter(|queue| queue.lock().calls > 0).count()
+        self.queues.lock().of.values().filter(|queue| queue.count.is_busy()).count()
     }
 }
 
 impl Queues {
-    fn of(&mut self, who: Option<&Principal>) -> Arc<Mutex<Queue>> {
+    fn of(&mut self, who: Option<&Principal>) -> Arc<Queue> {
         let who = who.cloned();
         if let Some(queue) = self.of.get(&who) {
             return queue.clone();
@@ -126,33 +124,37 @@ impl Places {
 impl Turn<'_> {
     /// Takes a place, or waits in line for one.
     pub fn poll_enter(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let mut queue = self.queue.lock();
-        if self.place == Place::Nowhere {
-            queue.calls += 1;
-            queue.limit = self.limit;
-            self.place = Place::Outside;
-        }
         match self.place {
             Place::Inside => return Poll::Ready(()),
-            Place::Outside | Place::Nowhere if queue.capsules.is_empty() && queue.running < queue.limit => {
-                queue.running += 1;
-                self.place = Place::Inside;
-                return Poll::Ready(());
+            Place::Nowhere | Place::Outside => {
+                let new = self.place == Place::Nowhere;
+                if new {
+                    self.queue.limit.store(self.limit, Ordering::Release);
+                }
+                if self.queue.count.enter(new, self.queue.limit()) {
+                    self.place = Place::Inside;
+                    return Poll::Ready(());
+                }
+                if new {
+                    self.queue.count.begin_call();
+                }
+                let mut line = self.queue.line.lock();
+                self.place = Place::Waiting(line.join(self.capsule, cx.waker()));
+                // Whoever leaves from here on serves the line; who left before is seen by the look below.
+                self.queue.count.note_line(true);
+                self.queue.serve(line);
             }
-            Place::Outside | Place::Nowhere => {
-                self.place = Place::Waiting(queue.join(self.capsule, cx.waker()));
+            Place::Waiting(ticket) => {
+                let mut line = self.queue.line.lock();
+                if !line.renew(self.capsule, ticket, cx.waker()) {
+                    // Whoever left the line was counted in by `serve`.
+                    self.place = Place::Inside;
+                    return Poll::Ready(());
+                }
+                // A limit that was raised meanwhile lets more in than have left.
+                self.queue.serve(line);
             }
-            Place::Waiting(ticket) if !queue.renew(self.capsule, ticket, cx.waker()) => {
-                // Whoever left the line was counted in by `serve`.
-                self.place = Place::Inside;
-                return Poll::Ready(());
-            }
-            Place::Waiting(_) => {}
         }
-        // A limit that was raised meanwhile lets more in than have left.
-        let woken = queue.serve();
-        drop(queue);
-        woken.into_iter().for_each(Waker::wake);
         Poll::Pending
     }
 
@@ -170,25 +172,28 @@ impl Turn<'_> {
         }
     }
 
-    fn give_back(&mut self, now: Place) {
-        let woken = {
-            let mut queue = self.queue.lock();
-            if now == Place::Nowhere {
-                queue.calls = queue.calls.saturating_sub(1);
-            }
-            match std::mem::replace(&mut self.place, now) {
-                Place::Nowhere | Place::Outside => return,
-                Place::Inside => queue.running = queue.running.saturating_sub(1),
-                Place::Waiting(ticket) => {
-                    // Served and never polled again: the place it was given goes on.
-                    if !queue.quit(self.capsule, ticket) {
-                        queue.running = queue.running.saturating_sub(1);
-                    }
+    fn give_back(&mut self, next: Place) {
+        let (queue, over) = (self.queue, next == Place::Nowhere);
+        match std::mem::replace(&mut self.place, next) {
+            Place::Inside => {
+                if queue.count.leave(over) {
+                    queue.serve(queue.line.lock());
                 }
             }
-            queue.serve()
-        };
-        woken.into_iter().for_each(Waker::wake);
+            Place::Waiting(ticket) => {
+                let mut line = queue.line.lock();
+                if over {
+                    queue.count.end_call();
+                }
+                // Served and never polled again: the place it was given goes on.
+                if !line.quit(self.capsule, ticket) {
+                    queue.count.leave(false);
+                }
+                queue.serve(line);
+            }
+            Place::Nowhere | Place::Outside if over => queue.count.end_call(),
+            Place::Nowhere | Place::Outside => {}
+        }
     }
 }
 
@@ -199,51 +204,21 @@ impl Drop for Turn<'_> {
 }
 
 impl Queue {
-    fn line(&mut self, capsule: &CapsuleId) -> Option<&mut VecDeque<Waiting>> {
-        self.capsules.iter_mut().find(|(of, _)| of == capsule).map(|(_, line)| line)
+    fn limit(&self) -> u64 {
+        self.limit.load(Ordering::Acquire)
     }
 
-    fn join(&mut self, capsule: &CapsuleId, waker: &Waker) -> u64 {
-        let ticket = self.next_ticket;
-        self.next_ticket += 1;
-        let waiting = Waiting { ticket, waker: waker.clone() };
-        match self.line(capsule) {
-            Some(line) => line.push_back(waiting),
-            None => self.capsules.push_back((capsule.clone(), VecDeque::from([waiting]))),
-        }
-        ticket
-    }
-
-    /// Whether the ticket still waits; it is woken through `waker` from now on.
-    fn renew(&mut self, capsule: &CapsuleId, ticket: u64, waker: &Waker) -> bool {
-        let waiting = self.line(capsule).and_then(|line| line.iter_mut().find(|w| w.ticket == ticket));
-        waiting.map(|waiting| waiting.waker.clone_from(waker)).is_some()
-    }
-
-    /// Takes a ticket out of the line; whether it was there.
-    fn quit(&mut self, capsule: &CapsuleId, ticket: u64) -> bool {
-        let Some(line) = self.line(capsule) else { return false };
-        let before = line.len();
-        line.retain(|waiting| waiting.ticket != ticket);
-        let found = line.len() < before;
-        self.capsules.retain(|(_, line)| !line.is_empty());
-        found
-    }
-
-    /// Gives free places to those in line, capsule after capsule.
-    fn serve(&mut self) -> Vec<Waker> {
+    /// Gives free places to those in line, and wakes them when it is unlocked.
+    fn serve(&self, mut line: MutexGuard<'_, Line>) {
         let mut woken = Vec::new();
-        while self.running < self.limit {
-            let Some((capsule, mut line)) = self.capsules.pop_front() else { break };
-            if let Some(waiting) = line.pop_front() {
-                self.running += 1;
-                woken.push(waiting.waker);
-            }
-            if !line.is_empty() {
-                self.capsules.push_back((capsule, line));
-            }
+        while !line.is_empty() && self.count.admit(self.limit()) {
+            woken.extend(line.next());
         }
-        woken
+        if line.is_empty() {
+            self.count.note_line(false);
+        }
+        drop(line);
+        woken.into_iter().for_each(Waker::wake);
     }
 }
 

@@ -22,7 +22,7 @@ async fn fill(store: &Arc<dyn Store>, capsule: &str, count: usize) {
     let mut waiting = Vec::new();
     for n in 0..count {
         let mutation =
-            Mutation::Set { key: Key::parse(format!("k{n:06}")).unwrap(), value: Value::from_static(b"v") };
+            Mutation::Set { key: Key::parse(format!("k{n:06}")).unwrap(), value: Value::from(*b"v") };
         waiting.push(store.apply(&scope(capsule), mutation, terms).await.unwrap());
     }
     for receipt in waiting {

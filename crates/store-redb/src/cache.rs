@@ -11,7 +11,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use bytes::Bytes;
+use astrid_host_kv::Value;
 use parking_lot::Mutex;
 
 use crate::changes::Changes;
@@ -49,7 +49,7 @@ pub(crate) struct Mark {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Found {
     /// Its value now, none for absent.
-    Known(Option<Bytes>),
+    Known(Option<Value>),
     /// To be read; with a mark, what is read may be kept.
     Unknown(Option<Mark>),
 }
@@ -75,7 +75,7 @@ struct Shard {
 
 #[derive(Debug)]
 struct Entry {
-    value: Option<Bytes>,
+    value: Option<Value>,
     mark: Mark,
     /// Given out since it was last looked at, so it stays for another turn.
     wanted: bool,
@@ -113,8 +113,8 @@ impl Cache {
     }
 
     /// Keeps what was read of a row after `mark` was made.
-    pub(crate) fn keep(&self, row: Box<[u8]>, mark: Mark, value: Option<&Bytes>) {
-        let size = value.map_or(0, Bytes::len);
+    pub(crate) fn keep(&self, row: Box<[u8]>, mark: Mark, value: Option<&Value>) {
+        let size = value.map_or(0, |value| value.len());
         if size > LARGEST || weight(&row, value) > self.budget {
             return;
         }
@@ -159,7 +159,7 @@ impl Cache {
 }
 
 impl Shard {
-    fn get(&mut self, row: &[u8]) -> Option<(Option<Bytes>, Mark)> {
+    fn get(&mut self, row: &[u8]) -> Option<(Option<Value>, Mark)> {
         let entry = self.entries.get_mut(row)?;
         entry.wanted = true;
         Some((entry.value.clone(), entry.mark))
@@ -189,8 +189,8 @@ impl Shard {
     }
 }
 
-fn weight(row: &[u8], value: Option<&Bytes>) -> usize {
-    OVERHEAD.saturating_add(row.len()).saturating_add(value.map_or(0, Bytes::len))
+fn weight(row: &[u8], value: Option<&Value>) -> usize {
+    OVERHEAD.saturating_add(row.len()).saturating_add(value.map_or(0, |value| value.len()))
 }
 
 #[cfg(test)]

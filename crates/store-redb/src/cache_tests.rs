@@ -16,11 +16,11 @@ fn mark(cache: &Cache, name: &str) -> Mark {
 
 fn keep(cache: &Cache, name: &str, value: &'static str) {
     let mark = mark(cache, name);
-    cache.keep(row(name), mark, Some(&Bytes::from_static(value.as_bytes())));
+    cache.keep(row(name), mark, Some(&Value::from(value.as_bytes())));
 }
 
 fn known(value: &'static str) -> Found {
-    Found::Known(Some(Bytes::from_static(value.as_bytes())))
+    Found::Known(Some(Value::from(value.as_bytes())))
 }
 
 fn unknown(found: &Found) -> bool {
@@ -51,7 +51,7 @@ fn a_reader_that_comes_late_with_an_old_value_puts_it_before_nobody() {
     let before = mark(&cache, "k");
     let touched = Touched::Row(row("k"));
     cache.during([(ALICE, &touched)].into_iter(), || ());
-    cache.keep(row("k"), before, Some(&Bytes::from_static(b"old")));
+    cache.keep(row("k"), before, Some(&Value::from(*b"old")));
     assert!(unknown(&cache.find(ALICE, &row("k"))));
     keep(&cache, "k", "new");
     assert_eq!(cache.find(ALICE, &row("k")), known("new"));
@@ -78,7 +78,7 @@ fn a_clear_makes_all_of_its_namespace_unknown() {
 fn no_more_is_kept_than_the_budget_and_what_is_asked_for_stays() {
     let budget = 16 * 16 * 1024;
     let cache = Cache::new(budget);
-    let value = Bytes::from(vec![7; 1000]);
+    let value = Value::from(vec![7; 1000]);
     for n in 0..1000 {
         let name = format!("k{n}");
         let at = mark(&cache, &name);
@@ -108,11 +108,11 @@ fn no_more_is_kept_than_the_budget_and_what_is_asked_for_stays() {
 #[test]
 fn large_values_are_not_kept_and_a_budget_of_nothing_keeps_nothing() {
     let cache = Cache::new(64 * MIB);
-    let large = Bytes::from(vec![7; LARGEST + 1]);
+    let large = Value::from(vec![7; LARGEST + 1]);
     let at = mark(&cache, "k");
     cache.keep(row("k"), at, Some(&large));
     assert!(unknown(&cache.find(ALICE, &row("k"))));
-    cache.keep(row("k"), at, Some(&large.slice(1..)));
+    cache.keep(row("k"), at, Some(&Value::from(&large[1..])));
     assert!(matches!(cache.find(ALICE, &row("k")), Found::Known(Some(_))));
     assert_eq!(Cache::new(0).find(ALICE, &row("k")), Found::Unknown(None));
 }

@@ -3,8 +3,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use astrid_host_kv::{Page, StoreError, Usage};
-use bytes::Bytes;
+use astrid_host_kv::{Page, StoreError, Usage, Value};
 use redb::{ReadOnlyTable, ReadableDatabase, ReadableTable, TableDefinition, WriteTransaction};
 
 use crate::directory::{Database, redb_error};
@@ -38,7 +37,7 @@ impl Engine {
         self.database.redb.begin_write().map_err(redb_error)
     }
 
-    pub(crate) fn get(&self, namespace: &[u8], key: &[u8]) -> Result<Option<Bytes>, StoreError> {
+    pub(crate) fn get(&self, namespace: &[u8], key: &[u8]) -> Result<Option<Value>, StoreError> {
         let rows = self.snapshot()?;
         if is_dropping(&rows, namespace)? { Ok(None) } else { self.value(&rows, namespace, key) }
     }
@@ -49,7 +48,7 @@ impl Engine {
         rows: &impl ReadableTable<&'static [u8], &'static [u8]>,
         namespace: &[u8],
         key: &[u8],
-    ) -> Result<Option<Bytes>, StoreError> {
+    ) -> Result<Option<Value>, StoreError> {
         let row = layout::key_row(namespace, key);
         match rows.get(&*row).map_err(redb_error)? {
             Some(found) => self.checked(rows, namespace, key, found.value()).map(Some),
@@ -63,7 +62,7 @@ impl Engine {
         namespace: &[u8],
         key: &[u8],
         row: &[u8],
-    ) -> Result<Bytes, StoreError> {
+    ) -> Result<Value, StoreError> {
         let corrupt = |what: &str| {
             self.corrupted.fetch_add(1, Ordering::Relaxed);
             let (namespace, key) = (String::from_utf8_lossy(namespace), String::from_utf8_lossy(key));
@@ -71,7 +70,7 @@ impl Engine {
         };
         let Some((header, inline)) = Header::decode(row) else { return corrupt("header") };
         let value = if header.is_inline() {
-            Bytes::copy_from_slice(inline)
+            Value::from(inline)
         } else {
             let mut value = Vec::with_capacity(header.len());
             let chunks = layout::chunks_of(namespace, key);
@@ -81,7 +80,7 @@ impl Engine {
                     None => return corrupt("a chunk"),
                 }
             }
-            Bytes::from(value)
+            Value::from(value)
         };
         let row = layout::key_row(namespace, key);
         if value.len() == header.len() && layout::digest(&row, &value) == header.digest {

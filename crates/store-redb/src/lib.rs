@@ -14,10 +14,10 @@
 //! let scope = Scope { principal: Some(Principal::parse("alice")?), capsule: CapsuleId::parse("notes")? };
 //! let key = Key::parse("greeting")?;
 //!
-//! let set = Mutation::Set { key: key.clone(), value: "hello".into() };
+//! let set = Mutation::Set { key: key.clone(), value: (*b"hello").into() };
 //! let terms = Terms::commit(Limits { bytes: 1 << 20, keys: 100 });
 //! store.apply(&scope, set, terms).await?.await?; // queued, then on disk
-//! assert_eq!(store.get(&scope, &key).await?.unwrap(), "hello");
+//! assert_eq!(*store.get(&scope, &key).await?.unwrap(), *b"hello");
 //! store.close().await;
 //! # Ok(())
 //! # }
@@ -30,7 +30,7 @@
 //! One thread decides on all mutations: it takes what waits (a line per namespace, served in turn, up to
 //! 256 or 4 MiB or 2 ms), applies the group in one transaction, commits it with one fsync, and then
 //! answers. Values up to 64 KiB that were read before and not written since come from memory (`cache.rs`), at
-//! once. Other reads run on tokio's blocking pool, 8 to 32 at a time, each on a snapshot: no reader waits for the
+//! once. Other reads run on tokio's blocking pool, 4 to 32 at a time, each on a snapshot: no reader waits for the
 //! writer, nor it for them. Who walks a listing by cursors has the next pages read along with the one
 //! asked for, and gets them without another thread for as long as its namespace does not change
 //! (`ahead.rs`). A reader may therefore see a value that is applied and not yet on disk, and

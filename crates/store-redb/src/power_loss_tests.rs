@@ -204,7 +204,7 @@ async fn check(store: &RedbStore, ledger: &Mutex<Vec<Vec<u64>>>, round: u64) {
         let found = store.get(&scope(), &key(n)).await.unwrap();
         let generation = found.as_ref().map_or(0, |v| u64::from_le_bytes(v[8..16].try_into().unwrap()));
         if let Some(found) = found {
-            assert!(found == value(n, generation), "round {round} key {n}: torn");
+            assert!(*found == *value(n, generation), "round {round} key {n}: torn");
         }
         let mut ledger = ledger.lock();
         let possible = &mut ledger[usize::try_from(n).unwrap()];

@@ -25,7 +25,7 @@ use crate::writer;
 
 /// Reads on the blocking pool at a time: two a core keep the disk and the cores busy, and more would
 /// only take time from the runtime's workers. At least and at most so many.
-const READERS: std::ops::RangeInclusive<u32> = 8..=32;
+const READERS: std::ops::RangeInclusive<u32> = 4..=32;
 
 /// Counters of changes to namespaces, for walks.
 const COUNTERS: usize = 256;

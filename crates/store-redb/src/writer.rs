@@ -253,7 +253,7 @@ impl Job {
 pub(crate) fn payload(mutation: &Mutation) -> usize {
     match mutation {
         Mutation::Set { value, .. } => value.len(),
-        Mutation::Cas { expected, new, .. } => new.len() + expected.as_ref().map_or(0, bytes::Bytes::len),
+        Mutation::Cas { expected, new, .. } => new.len() + expected.as_ref().map_or(0, |value| value.len()),
         Mutation::Delete { .. } | Mutation::Clear { .. } => 0,
     }
 }

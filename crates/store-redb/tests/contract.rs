@@ -1,9 +1,12 @@
-//! The published backend suite on redb.
+//! The published backend suite on redb, and on changes staged over it.
+#![expect(clippy::unwrap_used, reason = "a test that cannot set up must fail")]
 
 use std::sync::Arc;
 
 use astrid_host_context::Scope;
-use astrid_host_kv::{Answer, Cursor, Key, Mutation, Page, Prefix, Receipt, Store, Terms, Usage, Value};
+use astrid_host_kv::{
+    Answer, Cursor, Key, Mutation, Page, Prefix, Receipt, Staged, Store, Terms, Usage, Value,
+};
 use astrid_store_redb::{Options, RedbStore};
 use tempfile::TempDir;
 
@@ -32,8 +35,16 @@ impl Store for Disposable {
     }
 }
 
-astrid_host_testkit::kv_contract!(|| async {
+fn disposable() -> Arc<dyn Store> {
     let directory = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     let store = RedbStore::open(directory.path(), &Options::default()).unwrap();
-    Arc::new(Disposable(store, directory)) as Arc<dyn Store>
-});
+    Arc::new(Disposable(store, directory))
+}
+
+astrid_host_testkit::kv_contract!(|| async { disposable() });
+
+/// Its answers come later, so that what is staged meanwhile must be reckoned with.
+mod staged {
+    use super::*;
+    astrid_host_testkit::kv_contract!(|| async { Arc::new(Staged::new(disposable())) as Arc<dyn Store> });
+}

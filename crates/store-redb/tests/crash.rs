@@ -66,13 +66,13 @@ async fn a_drop_killed_in_the_middle_reads_empty_and_old_keys_never_come_back() 
     let store = RedbStore::open(directory.path(), &Options::default()).unwrap();
     let mut waiting = Vec::new();
     for n in 0..if long() { 100_000 } else { 10_000 } {
-        let set = Mutation::Set { key: key(&format!("k{n}")), value: Value::from_static(b"old") };
+        let set = Mutation::Set { key: key(&format!("k{n}")), value: Value::from(*b"old") };
         waiting.push(store.apply(&scope("gone"), set, terms()).await.unwrap());
     }
     for receipt in waiting {
         receipt.await.unwrap();
     }
-    apply(&store, "peer", Mutation::Set { key: key("k"), value: Value::from_static(b"peer") }).await;
+    apply(&store, "peer", Mutation::Set { key: key("k"), value: Value::from(*b"peer") }).await;
     store.close().await;
     drop(store);
 
@@ -82,10 +82,10 @@ async fn a_drop_killed_in_the_middle_reads_empty_and_old_keys_never_come_back() 
         let store = RedbStore::open(directory.path(), &Options::default()).unwrap();
         let expected = if again == 0 { vec![] } else { vec!["new".to_owned()] };
         assert_eq!(listed(&store, "gone").await, expected);
-        apply(&store, "gone", Mutation::Set { key: key("new"), value: Value::from_static(b"1") }).await;
+        apply(&store, "gone", Mutation::Set { key: key("new"), value: Value::from(*b"1") }).await;
         assert_eq!(listed(&store, "gone").await, ["new"]);
         assert_eq!(store.usage(&scope("gone")).await.unwrap().keys, 1);
-        assert_eq!(store.get(&scope("peer"), &key("k")).await.unwrap().unwrap(), "peer");
+        assert_eq!(*store.get(&scope("peer"), &key("k")).await.unwrap().unwrap(), *b"peer");
         assert!(store.verify(false).await.unwrap().is_clean());
         store.close().await;
     }
@@ -100,7 +100,7 @@ async fn a_large_clear_killed_in_the_middle_is_all_or_nothing() {
         let store = RedbStore::open(directory.path(), &Options::default()).unwrap();
         let mut waiting = Vec::new();
         for n in 0..many {
-            let set = Mutation::Set { key: key(&format!("k{n}")), value: Value::from_static(b"old") };
+            let set = Mutation::Set { key: key(&format!("k{n}")), value: Value::from(*b"old") };
             waiting.push(store.apply(&scope("clears"), set, terms()).await.unwrap());
         }
         for receipt in waiting {
@@ -308,7 +308,7 @@ fn value_of(number: u64, generation: u64) -> Value {
 
 fn generation_of(number: u64, value: &[u8]) -> u64 {
     let generation = u64::from_le_bytes(value[8..16].try_into().unwrap());
-    assert!(value == value_of(number, generation), "torn value of key {number}");
+    assert!(*value == *value_of(number, generation), "torn value of key {number}");
     generation
 }
 

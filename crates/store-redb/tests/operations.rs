@@ -68,7 +68,7 @@ async fn a_second_opening_names_the_lock_and_harms_nothing() {
         .unwrap();
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(said.contains("another process has this store open"), "{said}");
-    assert_eq!(get(&store, "a", "k").await.unwrap().unwrap(), &[1][..]);
+    assert_eq!(*get(&store, "a", "k").await.unwrap().unwrap(), [1]);
     store.close().await;
     open(at.path()).close().await;
 }
@@ -108,7 +108,7 @@ async fn an_unknown_format_is_refused_and_harms_nothing() {
     assert!(matches!(&error, OpenError::Format { found, .. } if found == "astrid-kv 7"), "{error}");
     std::fs::write(&format, known).unwrap();
     let store = open(at.path());
-    assert_eq!(get(&store, "a", "k").await.unwrap().unwrap(), &[1][..]);
+    assert_eq!(*get(&store, "a", "k").await.unwrap().unwrap(), [1]);
     store.close().await;
 }
 
@@ -146,7 +146,7 @@ async fn a_write_that_fails_makes_the_store_unavailable_until_it_is_opened_again
     assert!(said.contains("failed as it must"), "{said}\n{}", String::from_utf8_lossy(&output.stderr));
     let store = open(at.path());
     let value = get(&store, "a", "k").await.unwrap().unwrap();
-    assert!(value == vec![1; 3000] || value == vec![2; 3000]);
+    assert!(*value == [1; 3000] || *value == [2; 3000]);
     set(&store, "a", "k", vec![3]).await;
     assert!(store.verify(false).await.unwrap().is_clean());
     store.close().await;
@@ -197,12 +197,12 @@ async fn damage_in_a_chunk_concerns_its_key_alone_and_a_set_repairs_it() {
     let store = open(at.path());
     assert!(matches!(get(&store, "a", "hurt").await, Err(StoreError::Corrupt(_))));
     assert_eq!(get(&store, "a", "well").await.unwrap().unwrap().len(), 100_000);
-    assert_eq!(get(&store, "a", "small").await.unwrap().unwrap(), &[1][..]);
+    assert_eq!(*get(&store, "a", "small").await.unwrap().unwrap(), [1]);
     assert_eq!(store.verify(false).await.unwrap().corrupt, ["alice:capsule:a hurt"]);
     assert!(store.stats().corrupted_reads > 0);
     assert_eq!(store.stats().failed, None);
     set(&store, "a", "hurt", vec![8; 50_000]).await;
-    assert_eq!(get(&store, "a", "hurt").await.unwrap().unwrap(), vec![8; 50_000]);
+    assert_eq!(*get(&store, "a", "hurt").await.unwrap().unwrap(), vec![8; 50_000]);
     assert!(store.verify(false).await.unwrap().is_clean());
     store.close().await;
 }
@@ -239,7 +239,7 @@ async fn any_one_bit_that_flips_in_the_file_costs_nothing() {
         std::fs::write(to.join("data"), data).unwrap();
         let store = open(&to);
         for n in 0..60 {
-            assert_eq!(get(&store, "a", &format!("k{n}")).await.unwrap().unwrap(), value(n), "{round} {n}");
+            assert_eq!(*get(&store, "a", &format!("k{n}")).await.unwrap().unwrap(), value(n), "{round} {n}");
         }
         assert_eq!(store.usage(&scope("a")).await.unwrap().keys, 60);
         set(&store, "a", "new", vec![1]).await;
@@ -271,7 +271,7 @@ async fn damage_among_the_keys_fails_the_store_and_loses_nothing_in_silence() {
     let Ok(store) = RedbStore::open(at.path(), &Options::default()) else { return };
     for n in 0..200 {
         match get(&store, "a", &format!("key-{n:04}")).await {
-            Ok(found) => assert_eq!(found.unwrap(), vec![7; 100], "{n}"),
+            Ok(found) => assert_eq!(*found.unwrap(), vec![7; 100], "{n}"),
             Err(error) => assert!(matches!(error, StoreError::Io(_) | StoreError::Closed(_)), "{error}"),
         }
     }
@@ -314,13 +314,13 @@ async fn a_value_that_was_read_before_is_answered_at_once_until_it_changes() {
     let (of_a, k) = (scope("a"), key("k"));
     let inline = || matches!(store.get(&of_a, &k), Answer::Ready(_));
     assert!(!inline(), "nothing was read yet");
-    assert_eq!(get(&store, "a", "k").await.unwrap().unwrap(), vec![1; 1024]);
+    assert_eq!(*get(&store, "a", "k").await.unwrap().unwrap(), vec![1; 1024]);
     assert!(inline());
     assert_eq!(get(&store, "b", "k").await.unwrap(), None, "another namespace");
     set(&store, "a", "k", vec![2; 1024]).await;
     assert!(!inline(), "what was kept is of before the write");
-    assert_eq!(get(&store, "a", "k").await.unwrap().unwrap(), vec![2; 1024]);
-    assert_eq!(get(&store, "a", "k").await.unwrap().unwrap(), vec![2; 1024]);
+    assert_eq!(*get(&store, "a", "k").await.unwrap().unwrap(), vec![2; 1024]);
+    assert_eq!(*get(&store, "a", "k").await.unwrap().unwrap(), vec![2; 1024]);
     assert!(store.stats().cached_reads >= 2);
     store.drop_namespace(&of_a).await.unwrap();
     assert_eq!(get(&store, "a", "k").await.unwrap(), None);
@@ -353,7 +353,7 @@ async fn a_small_set_beside_large_neighbours_writes_little() {
     let mut took = Duration::MAX;
     for _ in 0..50 {
         let started = Instant::now();
-        assert_eq!(get(&store, "a", "small").await.unwrap().unwrap(), &[99][..]);
+        assert_eq!(*get(&store, "a", "small").await.unwrap().unwrap(), [99]);
         took = took.min(started.elapsed());
     }
     println!("100 small sets wrote {} KiB; a get took {took:?}", used >> 10);
@@ -441,7 +441,7 @@ async fn first_pages_beside_a_large_clear_are_full_or_empty() {
     let terms = Terms::commit(Limits { bytes: 1 << 40, keys: 1 << 40 });
     let mut waiting = Vec::new();
     for n in 0..many {
-        let set = Mutation::Set { key: key(&format!("k{n:06}")), value: Value::from_static(b"v") };
+        let set = Mutation::Set { key: key(&format!("k{n:06}")), value: Value::from(*b"v") };
         waiting.push(store.apply(&scope("a"), set, terms).await.unwrap());
     }
     for receipt in waiting {

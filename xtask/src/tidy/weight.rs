@@ -9,7 +9,7 @@ use crate::process;
 const PACKAGE: &str = "astrid-host-kv";
 /// Crates of its tree on the machine that checks, itself and procedural macros included. 72 of them are
 /// wasmtime's; what is ours is in `host-kv` and `host-context`. Fewer is better, more is a decision.
-const MOST: usize = 85;
+const MOST: usize = 80;
 
 /// A breach if the tree grew.
 pub(crate) fn breaches(root: &Path) -> Vec<String> {
@@ -48,6 +48,6 @@ mod tests {
             (0..MOST - 1).map(|n| format!("c{n} v1.0.0\nc{n} v1.0.0 (proc-macro)\n")).collect();
         assert_eq!(judge(&format!("{tree}ours v0.1.0 (/somewhere)\n\n")), None);
         let over = judge(&format!("{tree}ours v0.1.0 (/somewhere)\nc0 v2.0.0\n")).unwrap();
-        assert!(over.contains("86 crates; allowed: 85") && over.contains("c0 v2.0.0"), "{over}");
+        assert!(over.contains("81 crates; allowed: 80") && over.contains("c0 v2.0.0"), "{over}");
     }
 }

@@ -1,8 +1,10 @@
 //! From the caller of a handler to the principal it is served as, or the reason it is not.
 
-use astrid_host_context::{Attribution, CallContext, Caller, Principal, Standing};
+use astrid_host_context::{Attribution, CallContext, Principal, Standing};
 use astrid_host_sys::LogRouter;
 use astrid_principals::{Desk, Principals, Resolved, Tokens};
+
+use crate::Invoker;
 
 /// Looks up everything that calls of `who` through one capsule need, and makes its directories. An error
 /// is a deny's reason.
@@ -54,15 +56,13 @@ pub(crate) fn disabled(who: Option<&Principal>) -> String {
 /// The owner answers for what the host says itself, and for nobody else: a message that names a
 /// principal and gives it no authority is nobody's.
 pub(crate) fn whom<'a>(
-    authority: Option<&'a Principal>,
-    message: Option<&Caller>,
+    caller: Option<&'a Invoker>,
     idle: &'a CallContext,
 ) -> Result<Option<&'a Principal>, String> {
-    if authority.is_some() {
-        return Ok(authority);
-    }
-    match message.map(|message| &message.provenance.attribution) {
-        None | Some(Attribution::System) => Ok(idle.principal()),
-        Some(Attribution::Verified(_) | Attribution::Claimed(_)) => Err("invalid principal".to_owned()),
+    let Some(Invoker { caller, authority }) = caller else { return Ok(idle.principal()) };
+    match (authority, &caller.provenance.attribution) {
+        (Some(who), _) => Ok(Some(who)),
+        (None, Attribution::System) => Ok(idle.principal()),
+        (None, Attribution::Verified(_) | Attribution::Claimed(_)) => Err("invalid principal".to_owned()),
     }
 }

@@ -5,11 +5,10 @@ use std::time::{Duration, SystemTime};
 
 use astrid_event_bus::{Bus, Draft, LifecycleEvent, Payload, Topic};
 use astrid_host_context::{
-    Attribution, Audit, AuditEvent, CapsuleId, HostServices, Op, Outcome, Principal, Provenance,
+    Attribution, Audit, AuditEvent, CapsuleId, HostServices, Op, Outcome, Principal, Provenance, Uuid,
 };
 use astrid_host_ipc::ReservedTopics;
 use serde_json::{Value, json};
-use uuid::Uuid;
 
 use super::Inner;
 use super::snapshot::Seen;

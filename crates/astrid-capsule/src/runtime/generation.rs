@@ -8,7 +8,6 @@ use astrid_guest::{Exports, GuestPre, InstanceError};
 use astrid_host_context::{CallContext, Cancellation, CapsuleId, LifecyclePhase, Principal, Scope};
 use astrid_principals::Tokens;
 use astrid_security_gate::{Both, ManifestSecurityGate};
-use uuid::Uuid;
 
 use super::Inner;
 use crate::cache::Compiled;
@@ -27,22 +26,23 @@ pub(super) struct Generation {
 }
 
 impl Generation {
+    /// A generation that `ends` ends.
     pub(super) async fn new(
         runtime: &Inner,
         manifest: &CapsuleManifest,
         owner: &Principal,
-        gate: Gate,
+        (gate, ends): (Gate, Cancellation),
     ) -> Result<Self, CapsuleError> {
         let identity = Identity {
             id: CapsuleId::parse(&manifest.package.name).map_err(|e| CapsuleError::new(Code::Manifest, e))?,
             // Fresh per load, so that nothing meant for one generation reaches the next.
-            uuid: Uuid::new_v4(),
+            uuid: uuid::Uuid::new_v4().into(),
             owner: owner.clone(),
         };
         // A guest may ask for its owner's values before any message began anything.
         let scope = Scope { principal: Some(owner.clone()), capsule: identity.id.clone() };
         runtime.principals.env.refresh(&scope).await;
-        let tokens = Tokens::new(Cancellation::new(), runtime.principals.revocations.clone());
+        let tokens = Tokens::new(ends, runtime.principals.revocations.clone());
         Ok(Self { identity, gate, tokens, phase: None })
     }
 

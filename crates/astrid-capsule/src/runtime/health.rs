@@ -4,11 +4,11 @@ use std::collections::HashMap;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use astrid_host_context::Uuid;
 use parking_lot::Mutex;
 use serde_json::json;
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
-use uuid::Uuid;
 
 use super::events::{announce, lifecycle};
 use super::restart::{Cause, restart};

@@ -40,7 +40,7 @@ impl Runner for Actions {
             let (uuid, disabled) = (capsule.source_uuid(), format!("principal '{who}' is disabled"));
             let invoker = Invoker::verified(who.clone());
             let payload = firing.payload().to_string().into();
-            let work = async move { capsule.run_job(&firing.action, payload, Some(invoker)).await };
+            let work = async move { capsule.run_job(&firing.action, payload, Some(&invoker)).await };
             match dispatcher.queued(uuid, Some(who), work).await {
                 None => Outcome::NotNow("capsule was unloaded".to_owned()),
                 Some(Ok(HandlerResult::Deny { reason })) if reason == disabled => Outcome::NotNow(reason),

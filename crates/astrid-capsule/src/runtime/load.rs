@@ -8,7 +8,7 @@ use std::time::Instant;
 use astrid_capsule_discovery::Fingerprint;
 use astrid_capsule_manifest::CapsuleManifest;
 use astrid_event_bus::{AccessPattern, Binding, BindingGuard, Charset, Gate};
-use astrid_host_context::Principal;
+use astrid_host_context::{Cancellation, Principal};
 use astrid_security_gate::ManifestSecurityGate;
 use parking_lot::Mutex;
 
@@ -137,7 +137,8 @@ async fn assemble(
     let Source { manifest, program, dir, meta, approved } = source;
     tracing::debug!(capsule = %manifest.package.name, dir = %dir.display(), "loading");
     let mut timings = Timings { read: begin.elapsed(), ..Timings::default() };
-    let generation = Generation::new(runtime, &manifest, owner, Gate::closed()).await?;
+    let own = (Gate::closed(), Cancellation::new());
+    let generation = Generation::new(runtime, &manifest, owner, own).await?;
     let build = program.as_ref().map(|program| program.hash);
     let wasm = match program {
         Some(program) => Some(engine(runtime, &manifest, program, policy, &generation, &mut timings).await?),

@@ -112,6 +112,8 @@ pub(crate) struct Inner {
     /// Written while somebody has all capsules to itself, read while one opens its gate.
     pub(crate) exclusive: RwLock<()>,
     pub(crate) health: Health,
+    /// Read by each installation, until it is complete or taken back.
+    pub(crate) installs: Arc<RwLock<()>>,
     /// Install and upgrade hooks that run.
     pub(crate) lifecycle: Arc<hook::Calls>,
     /// What runs for as long as the runtime does.

@@ -7,11 +7,10 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use astrid_capsule_discovery::Fingerprint;
 use astrid_event_bus::{BindingGuard, Gate};
-use astrid_host_context::Principal;
+use astrid_host_context::{Principal, Uuid};
 use astrid_host_sys::RegistryUnavailable;
 use parking_lot::Mutex;
 use serde_json::Value;
-use uuid::Uuid;
 
 use super::snapshot::{Seen, Snapshot};
 use crate::capsule::SharedCapsule;

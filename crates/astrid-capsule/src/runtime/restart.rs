@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use astrid_capsule_discovery::Fingerprint;
+use astrid_host_context::Uuid;
 use serde_json::json;
-use uuid::Uuid;
 
 use super::events::{announce, capsules_loaded};
 use super::load::{Known, build, open};

@@ -4,9 +4,8 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use astrid_capsule_discovery::{Finding, validate};
-use astrid_host_context::Principal;
+use astrid_host_context::{Principal, Uuid};
 use serde_json::Value;
-use uuid::Uuid;
 
 use super::schema::SchemaCatalog;
 use crate::capsule::SharedCapsule;

@@ -130,6 +130,7 @@ impl RuntimeBuilder {
             exempt: exempt.unwrap_or_else(|| principals.clone()),
             health: Health::default(),
             lifecycle: Arc::default(),
+            installs: Arc::default(),
             exclusive: RwLock::default(),
             tasks: Mutex::default(),
             _queues: queues,

@@ -1,7 +1,7 @@
 //! The endpoints of outside platforms that loaded capsules registered.
 
+use astrid_host_context::Uuid;
 use astrid_host_uplink::{InboundRx, Platform, Profile};
-use uuid::Uuid;
 
 use super::Runtime;
 

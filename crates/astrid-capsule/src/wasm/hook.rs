@@ -1,7 +1,6 @@
 //! One call of a lifecycle hook, in an instance of its own.
 
 use std::pin::pin;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use astrid_guest::{CallError, INSTALL, UPGRADE};
@@ -11,7 +10,7 @@ use astrid_host_context::{
 use astrid_principals::{Desk, Principals};
 use tokio::time::{Instant, timeout_at};
 
-use super::invoke::INVOCATIONS;
+use super::number::Numbers;
 use super::store::{Instance, Template, YIELD_FUEL};
 use super::trap;
 use crate::Code;
@@ -51,7 +50,7 @@ impl<'a> HookCall<'a> {
         phase: LifecyclePhase,
         deadline: Instant,
     ) -> Self {
-        let number = INVOCATIONS.fetch_add(1, Ordering::Relaxed);
+        let number = Numbers::default().next();
         Self { template, desk, who, phase, deadline, number }
     }
 

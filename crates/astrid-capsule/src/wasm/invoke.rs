@@ -1,30 +1,27 @@
 //! One call of a handler, from admission to result.
 
 use std::pin::pin;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use astrid_guest::{CallError, CapsuleResult, Hook, HookOutcome, PayloadKind, ended_hook};
-use astrid_host_context::{Caller, Invocation, Principal, Standing};
-use astrid_principals::{Admission, Desk, FuelRate, Quotas};
+use astrid_host_context::{Invocation, Principal, Standing};
+use astrid_principals::{Admission, Desk};
 use bytes::Bytes;
 use tokio::time::Instant;
 
 use super::engine::WasmEngine;
 use super::store::{Instance, Template};
 use super::trap;
-use crate::HandlerResult;
 use crate::cpu::metered;
 use crate::pool::{Lease, Unavailable};
 use crate::principal::{disabled, open_desk, whom};
-
-pub(super) static INVOCATIONS: AtomicU64 = AtomicU64::new(1);
+use crate::{HandlerResult, Invoker};
 
 /// An instance on loan to one call.
 type Lent<'a> = Lease<'a, Instance>;
 
 impl WasmEngine {
-    /// Runs the handler of `action` under `authority`, or as the capsule's owner, for `message`, which it
-    /// takes. Whatever goes wrong is a deny with this text, so that a chain stops closed.
+    /// Runs the handler of `action` for `caller`, or as the capsule's owner. Whatever goes wrong is a deny with
+    /// this text, so that a chain stops closed.
     #[expect(
         clippy::manual_async_fn,
         reason = "an async fn keeps its arguments twice in a future that every call copies"
@@ -33,13 +30,12 @@ impl WasmEngine {
         &'a self,
         action: &'a str,
         payload: &'a Bytes,
-        authority: Option<&'a Principal>,
-        message: &'a mut Option<Caller>,
+        caller: Option<&'a Invoker>,
     ) -> impl Future<Output = Result<HandlerResult, String>> + 'a {
         async move {
             let now = Instant::now();
             let Template { principals, idle, .. } = &self.parts.template;
-            let who = whom(authority, message.as_ref(), idle)?;
+            let who = whom(caller, idle)?;
             // What waits is boxed: it is rare, and every call would carry its future.
             let (held, desk) = match self.at_hand(who, now) {
                 Some((lease, desk)) => (Some(lease), desk),
@@ -48,18 +44,20 @@ impl WasmEngine {
             let quotas = &desk.profile.quotas;
             // From before admission, so that waiting spends the same budget as running.
             let deadline = (!self.parts.is_uplink).then(|| now + quotas.timeout());
-            let admitted = held.as_ref().and_then(|_| desk.fuel.try_admit(rate(quotas), now));
-            let (mut lease, mut admission) = match (held, admitted) {
-                (Some(lease), Some(admission)) => (lease, admission),
+            let admitted = held.as_ref().and_then(|_| desk.fuel.try_admit(desk.rate, now));
+            // Assigned one by one: a pair would be written into the future and read back at once.
+            let (mut lease, mut admission);
+            match (held, admitted) {
+                (Some(held), Some(admitted)) => (lease, admission) = (held, admitted),
                 (held, _) => {
                     // Nobody holds an instance while it waits for something else.
                     held.into_iter().for_each(Lease::give_back);
-                    Box::pin(self.wait_for_turn(who, &desk, deadline)).await?
+                    (lease, admission) = Box::pin(self.wait_for_turn(who, &desk, deadline)).await?;
                 }
-            };
+            }
             let instance = lease.item();
             let fuel = principals.fuel.per_invocation();
-            let fresh = begin(instance, who, message.take(), deadline, &desk, fuel, admission.interval());
+            let fresh = begin(instance, who, caller, deadline, &desk, fuel, admission.interval());
             let Instance { store, guest, gauge, .. } = &mut *instance;
             let answer = match fresh.and_then(|()| guest.hook()) {
                 Ok(hook) => {
@@ -125,10 +123,10 @@ impl WasmEngine {
         desk: &'d Desk,
         deadline: Option<Instant>,
     ) -> Result<(Lent<'a>, Admission<'d>), String> {
-        let rate = rate(&desk.profile.quotas);
-        let admission = desk.fuel.admit(rate, deadline).await.ok_or_else(|| {
+        let admission = desk.fuel.admit(desk.rate, deadline).await.ok_or_else(|| {
             let who = who.map_or("nobody", Principal::as_str);
-            format!("principal '{who}' is over its CPU budget of {} fuel/s", rate.per_second)
+            let rate = desk.profile.quotas.max_cpu_fuel_per_sec;
+            format!("principal '{who}' is over its CPU budget of {rate} fuel/s")
         })?;
         let lease = self.pool.checkout(who, deadline).await.map_err(|e| self.unavailable(e))?;
         Ok((lease, admission))
@@ -165,29 +163,28 @@ impl WasmEngine {
 fn begin(
     instance: &mut Instance,
     who: Option<&Principal>,
-    caller: Option<Caller>,
+    caller: Option<&Invoker>,
     deadline: Option<Instant>,
     desk: &Desk,
     fuel: u64,
     interval: u64,
 ) -> Result<(), CallError> {
-    let Instance { store, gauge, .. } = instance;
+    let Instance { store, gauge, numbers, interval: told, .. } = instance;
     let state = store.data_mut();
     state.begin(Invocation {
         principal: who,
-        caller,
+        caller: caller.map(|invoker| invoker.caller.clone()),
         deadline,
         cancellation: &desk.token,
-        number: INVOCATIONS.fetch_add(1, Ordering::Relaxed),
+        number: numbers.next(),
     });
     state.meter.retarget(desk.profile.quotas.max_memory_bytes);
     gauge.set(fuel);
     store.set_epoch_deadline(1);
-    store.set_fuel(fuel).map_err(ended_hook)?;
-    store.fuel_async_yield_interval(Some(interval)).map_err(ended_hook)
-}
-
-/// How fast the principal may burn.
-fn rate(quotas: &Quotas) -> FuelRate {
-    FuelRate { per_second: quotas.max_cpu_fuel_per_sec, in_flight: quotas.max_in_flight_calls }
+    // An interval stays, and telling it sets the fuel once more.
+    if *told != interval {
+        store.fuel_async_yield_interval(Some(interval)).map_err(ended_hook)?;
+        *told = interval;
+    }
+    store.set_fuel(fuel).map_err(ended_hook)
 }

@@ -5,6 +5,7 @@ mod epoch;
 mod hook;
 mod invoke;
 mod meter;
+mod number;
 mod run_loop;
 mod state;
 mod store;

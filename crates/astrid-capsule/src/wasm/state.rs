@@ -36,8 +36,8 @@ pub(crate) struct Domains {
 /// What host functions of one store reach.
 pub(crate) struct HostState {
     pub(super) call: CallSlot,
-    /// During an invocation the context between invocations; between them the last one's, emptied, for
-    /// the next. So neither beginning nor ending one allocates.
+    /// During an invocation the context between invocations; between them the last one's, out of force and
+    /// written over by the next before that begins. So neither beginning nor ending one allocates.
     other: CallContext,
     pub(super) services: HostServices,
     pub(super) table: ResourceTable,
@@ -81,7 +81,6 @@ impl HostState {
     /// memory is one principal's for good goes on using its resources.
     pub(super) fn clear(&mut self, mode: Mode) {
         self.call.exchange(&mut self.other);
-        self.other.rest();
         self.whereabouts = Whereabouts::default();
         if mode == Mode::Affine && !self.table.is_empty() {
             self.table = ResourceTable::new();

@@ -9,6 +9,7 @@ use astrid_principals::{Desk, Principals};
 use wasmtime::{CallHook, Store, UpdateDeadline};
 
 use super::meter::{MemoryStats, StoreMemoryMeter};
+use super::number::Numbers;
 use super::state::HostState;
 use crate::cpu::FuelGauge;
 use crate::domains::DomainKit;
@@ -36,6 +37,9 @@ pub(crate) struct Template {
 pub(crate) struct Instance {
     pub(super) store: Store<HostState>,
     pub(super) guest: GuestInstance,
+    pub(super) numbers: Numbers,
+    /// Fuel between two yields, as the store was told last.
+    pub(super) interval: u64,
     /// The most memory that was told of it.
     pub(super) sampled: u64,
     /// Its store's gauge, to be read while the store is in use.
@@ -90,7 +94,15 @@ impl Template {
         });
         let guest = self.guest.instantiate(&mut store).await?;
         let gauge = store.data().gauge.clone();
-        Ok(Instance { store, guest, sampled: 0, gauge, desk: None })
+        Ok(Instance {
+            store,
+            guest,
+            numbers: Numbers::default(),
+            interval: YIELD_FUEL,
+            sampled: 0,
+            gauge,
+            desk: None,
+        })
     }
 }
 

@@ -38,7 +38,10 @@ impl Hooks {
     }
 
     async fn with(change: impl FnOnce(&mut Config)) -> Self {
-        Self::of(Place::new(), change).await
+        let place = Place::new();
+        // Who is not registered has no home.
+        place.profile("alice", "");
+        Self::of(place, change).await
     }
 
     async fn of(place: Place, change: impl FnOnce(&mut Config)) -> Self {
@@ -51,7 +54,7 @@ impl Hooks {
     fn dir(&self, mode: &str) -> PathBuf {
         let manifest = format!(
             "[env]\nmode = {{ default = \"{mode}\" }}\nplain = {{ default = \"text\" }}\ntoken = {{ type = \"secret\" }}\n\n\
-             [capabilities]\nfs_write = [\"home://\"]\n\n[publish]\n\"hooker.v1.said\" = \"opaque\"\n\n\
+             [capabilities]\nfs_write = [\"home://\"]\nnet_bind = [\"unix:*\"]\n\n[publish]\n\"hooker.v1.said\" = \"opaque\"\n\n\
              [subscribe]\n\"hooker.v1.in\" = \"opaque\"\n\
              \"hooker.v1.get\" = {{ wit = \"opaque\", handler = \"get\" }}\n\
              \"hooker.v1.list\" = {{ wit = \"opaque\", handler = \"list\" }}\n\
@@ -135,9 +138,7 @@ async fn an_install_hook_has_its_principals_things_and_runs_when_it_is_called_an
 #[tokio::test]
 async fn an_upgrade_hook_is_told_the_old_version_and_nobody_else_whatever_is_configured() {
     let mut h = Hooks::new().await;
-    let overlay = h.place.home().join("home/alice/.config/env/hooker.env.json");
-    std::fs::create_dir_all(overlay.parent().unwrap()).unwrap();
-    std::fs::write(overlay, json!({ "prev_version": "invented", "plain": "hers" }).to_string()).unwrap();
+    h.place.overlay("alice", "hooker", &json!({ "prev_version": "invented", "plain": "hers" }));
     for (phase, name, told) in
         [(upgrade(), "upgrade", json!("1.0.0")), (HookPhase::Install, "install", json!(null))]
     {
@@ -202,6 +203,7 @@ async fn a_hook_hears_the_bus_and_its_capsules_handlers_are_not_bound() {
     let topic = astrid_event_bus::Topic::parse("hooker.v1.get", Default::default()).unwrap();
     assert_eq!(h.runtime.bus().handlers_of(&topic).len(), 0);
     assert!(h.runtime.capsules().is_empty());
+    assert!(!h.place.home().join("run/c/hooker.sock").exists(), "a hook bound its capsule's socket");
     h.runtime.publish("hooker.v1.in", "{}", Some("alice")).await.unwrap();
     assert_eq!(h.next().await, json!({ "heard": { "Ok": 1 } }));
     assert!(running.await.unwrap().unwrap());
@@ -221,6 +223,20 @@ async fn one_hook_runs_at_a_time_for_a_capsule_and_principal() {
     first.await.unwrap().unwrap_err();
     assert!(h.run("", upgrade()).await.unwrap().ran());
     assert!(!h.runtime.cancel_hook("hooker", &who("alice")).unwrap());
+}
+
+#[tokio::test]
+async fn whoever_wants_the_capsules_to_himself_waits_for_a_hook_as_for_a_handler() {
+    let mut h = Hooks::new().await;
+    let running = h.spawn("wait", HookPhase::Install);
+    h.next().await;
+    let alone = async |patience| h.runtime.exclusively(patience, async {}).await;
+    let refused = alone(Duration::from_millis(50)).await.unwrap_err();
+    assert_eq!(refused.code(), Code::Timeout);
+    assert!(refused.to_string().contains("hook"), "{refused}");
+    assert!(h.runtime.cancel_hook("hooker", &who("alice")).unwrap());
+    running.await.unwrap().unwrap_err();
+    alone(SETTLE).await.unwrap();
 }
 
 // guest §2.5: phase, versions, component hash, outcome

@@ -14,7 +14,6 @@ use astrid_capsule::{Capsule, Runtime};
 use astrid_host_context::{CapsuleId, Scope};
 use astrid_host_kv::{Key, Limits, Mutation, Store, Terms};
 use astrid_store_redb::{Options, RedbStore};
-use bytes::Bytes;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
@@ -55,8 +54,7 @@ pub(crate) async fn fill(place: &Place, count: u64) {
     let store = RedbStore::open(place.home().join("state/kv"), &Options::default()).unwrap();
     let mut waiting = Vec::new();
     for n in 0..count {
-        let set =
-            Mutation::Set { key: Key::parse(format!("k{n:06}")).unwrap(), value: Bytes::from_static(b"v") };
+        let set = Mutation::Set { key: Key::parse(format!("k{n:06}")).unwrap(), value: (*b"v").into() };
         let terms = Terms::commit(Limits { bytes: 1 << 40, keys: 1 << 40 });
         waiting.push(store.apply(&scope, set, terms).await.unwrap());
     }

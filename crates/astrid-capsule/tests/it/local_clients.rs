@@ -148,3 +148,19 @@ async fn taking_a_key_out_closes_what_it_proved_and_leaves_the_other_keys_alone(
     assert!(edited.elapsed() < Duration::from_secs(2), "{:?}", edited.elapsed());
     world.runtime.shutdown().await;
 }
+
+// sys case 4
+#[tokio::test]
+async fn a_capsule_with_a_local_socket_reads_its_path_and_no_other_does() {
+    let place = Place::new();
+    let runtime = place.runtime().await;
+    let handlers = crate::support::probe_manifest_with("");
+    for (id, capabilities) in [("with", "capabilities = { net_bind = [\"unix:*\"] }\n"), ("without", "")] {
+        let dir = place.capsule(id, &guest("probe"), &format!("{capabilities}{handlers}"));
+        let capsule = runtime.load(dir).await.unwrap();
+        let said =
+            crate::support::ask(&capsule, "alice", "config", json!({ "key": "ASTRID_SOCKET_PATH" })).await;
+        let path = place.home().join(format!("run/c/{id}.sock"));
+        assert_eq!(said, json!({ "ok": (id == "with").then(|| path.to_str().unwrap()) }));
+    }
+}

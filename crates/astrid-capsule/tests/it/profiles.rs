@@ -1,6 +1,5 @@
 //! What profiles and overlays decide about calls of a real guest.
 
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
@@ -17,10 +16,7 @@ fn profile(place: &Place, who: &str, text: &str) {
 }
 
 fn overlay(place: &Place, who: &str, values: &Value) {
-    let file = place.home().join(format!("home/{who}/.config/env/probe.env.json"));
-    std::fs::create_dir_all(file.parent().unwrap()).unwrap();
-    let opened = std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(file);
-    std::io::Write::write_all(&mut opened.unwrap(), values.to_string().as_bytes()).unwrap();
+    place.overlay(who, "probe", values);
 }
 
 async fn probe(place: &Place) -> (Runtime, Arc<dyn Capsule>) {
@@ -262,10 +258,11 @@ async fn a_name_that_is_none_is_rejected_and_never_served_as_the_owner() {
     for attribution in [Attribution::Verified, Attribution::Claimed] {
         let provenance = Provenance::of(attribution("alice".parse().unwrap()));
         let at = SystemTime::now();
-        let caller = Caller { provenance, source: uuid::Uuid::nil(), at, trail: Trail::default() };
-        let invoker = Invoker { caller, authority: None };
+        let caller =
+            Caller { provenance, source: astrid_host_context::Uuid::nil(), at, trail: Trail::default() };
+        let invoker = Invoker { caller: Arc::new(caller), authority: None };
         let set = json!({ "key": "k", "value": "stolen" }).to_string().into();
-        let answer = c.invoke_interceptor("set", set, Some(invoker)).await.unwrap();
+        let answer = c.invoke_interceptor("set", set, Some(&invoker)).await.unwrap();
         assert_eq!(answer, deny("invalid principal"));
     }
     assert_eq!(ask(&c, "default", "get", json!({ "key": "k" })).await, json!({ "ok": null }));

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::support::{Place, guest, record_hash};
 use astrid_capsule::Runtime;
-use uuid::Uuid;
+use astrid_host_context::Uuid;
 
 /// The probe with some bytes more, in another directory: another build of the same capsule.
 fn other_build(place: &Place) -> PathBuf {

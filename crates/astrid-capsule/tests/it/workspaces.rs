@@ -105,7 +105,7 @@ async fn changes_of_a_removed_principal_are_kept_for_the_operator_and_leave_noth
         runtime.remove_principal(name).unwrap();
     }
     let input = json!({ "path": "new" }).to_string().into();
-    let refused = scribe.invoke_interceptor("read", input, caller("alice")).await;
+    let refused = scribe.invoke_interceptor("read", input, caller("alice").as_ref()).await;
     assert!(!matches!(refused, Ok(HandlerResult::Final(_))), "{refused:?}");
     assert_eq!(names(&place.path("ws")), ["old"]);
     assert_eq!(changes(&runtime).await, ["alice added new", "bob added new"]);

@@ -9,6 +9,7 @@
 
 pub(crate) mod warnings;
 
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -57,6 +58,15 @@ impl Place {
         let dir = self.home().join("etc/profiles");
         std::fs::create_dir_all(&dir).unwrap();
         std::fs::write(dir.join(format!("{principal}.toml")), text).unwrap();
+    }
+
+    /// Sets configuration of one principal's, as an operator would.
+    pub(crate) fn overlay(&self, principal: &str, capsule: &str, values: &Value) {
+        let file = self.home().join(format!("home/{principal}/.config/env/{capsule}.env.json"));
+        std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+        let opened =
+            std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(file);
+        std::io::Write::write_all(&mut opened.unwrap(), values.to_string().as_bytes()).unwrap();
     }
 
     pub(crate) async fn runtime(&self) -> Runtime {
@@ -150,7 +160,7 @@ pub(crate) async fn call(
     input: Value,
 ) -> HandlerResult {
     let payload = input.to_string().into();
-    capsule.invoke_interceptor(action, payload, caller(principal)).await.unwrap()
+    capsule.invoke_interceptor(action, payload, caller(principal).as_ref()).await.unwrap()
 }
 
 /// The JSON of a `final` answer.

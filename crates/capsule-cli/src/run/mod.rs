@@ -127,7 +127,8 @@ async fn invoke(
         CliError::new(format!("--call: no capsule {:?} is loaded", call.capsule)).allowed(loaded.join(", "))
     })?;
     let invoker = Some(Invoker::verified(principal.clone()));
-    let result = capsule.invoke_interceptor(&call.action, call.payload.clone().into(), invoker).await;
+    let result =
+        capsule.invoke_interceptor(&call.action, call.payload.clone().into(), invoker.as_ref()).await;
     let result = result.map_err(|error| CliError::new(format!("--call: {error}")))?;
     output::result(&print::result(call, &result, args.json))?;
     if let (HandlerResult::Deny { reason }, false) = (&result, args.json) {

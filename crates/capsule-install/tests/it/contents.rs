@@ -67,8 +67,12 @@ fn two_interfaces_of_one_name_and_an_absolute_component_are_refused() {
 #[test]
 fn what_is_neither_a_directory_nor_a_file_says_what_is_accepted() {
     let home = tempfile::tempdir().unwrap();
-    for source in ["/dev/null", "/nowhere/at/all", "@acme/notes@1.0"] {
+    for source in
+        ["/dev/null", "/nowhere/at/all", "@acme/notes@1.0", "https://acme.io/notes", "git@acme.io:notes"]
+    {
         let error = Package::open(source.as_ref(), home.path(), "alice").unwrap_err();
         assert_eq!(error.code(), Code::BadSource, "{source}: {error}");
+        let is_reference = error.to_string().contains("reference to a registry or repository");
+        assert_eq!(is_reference, !source.starts_with('/'), "{error}");
     }
 }

@@ -10,11 +10,10 @@ use std::time::Duration;
 
 use astrid_dispatch::*;
 use astrid_event_bus::*;
-use astrid_host_context::{Attribution, CapsuleId, Principal, Provenance};
+use astrid_host_context::{Attribution, CapsuleId, Principal, Provenance, Uuid};
 use parking_lot::Mutex;
 use serde_json::Value;
 use tokio::sync::{Notify, Semaphore};
-use uuid::Uuid;
 
 type Act = Box<dyn Fn(Call) -> BoxFuture<'static, Answer> + Send + Sync>;
 

@@ -8,10 +8,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use astrid_event_bus::*;
-use astrid_host_context::{Attribution, CapsuleId, Principal, Provenance};
+use astrid_host_context::{Attribution, CapsuleId, Principal, Provenance, Uuid};
 use parking_lot::Mutex;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use uuid::Uuid;
 
 pub(crate) fn principal(name: &str) -> Principal {
     Principal::parse(name).unwrap()

@@ -4,11 +4,10 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use astrid_airlock::{LocalEgress, Refused, Scripted};
-use astrid_host_context::{Attribution, Caller, Provenance, Trail, Transport};
+use astrid_host_context::{Attribution, Caller, Provenance, Trail, Transport, Uuid};
 use astrid_host_http::{Consent, Consenting, Error, HttpCtx, HttpSettings, HttpView, Wish};
 use astrid_host_testkit::FakeHost;
 use parking_lot::Mutex;
-use uuid::Uuid;
 
 use crate::common::server::{Server, answer};
 use crate::common::*;

@@ -5,12 +5,12 @@
 use std::sync::Arc;
 
 use astrid_event_bus::{Bus, Charset, Envelope, Message};
+use astrid_host_context::Uuid;
 use astrid_host_context::*;
 use astrid_host_io::{IoCtx, IoCtxView, IoView};
 use astrid_host_ipc::error::arms;
 use astrid_host_ipc::*;
 use astrid_host_testkit::Recorder;
-use uuid::Uuid;
 use wasmtime::component::ResourceTable;
 
 pub(crate) struct Store {

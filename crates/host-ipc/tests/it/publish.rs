@@ -4,10 +4,9 @@ use std::time::Duration;
 
 use crate::common::*;
 use astrid_event_bus::{Bus, Topic};
-use astrid_host_context::{Outcome, Provenance};
+use astrid_host_context::{Outcome, Provenance, Uuid};
 use astrid_host_ipc::ReservedTopics;
 use astrid_host_ipc::limits::{MESSAGES, THROUGHPUT};
-use uuid::Uuid;
 
 // ipc case 1
 #[tokio::test]

@@ -4,9 +4,8 @@ use std::sync::Arc;
 
 use crate::common::*;
 use astrid_event_bus::{Admission, Audience, Bus, Charset, Gate, Message, Pattern, Subscription};
-use astrid_host_context::{CapsuleId, Outcome, Transport};
+use astrid_host_context::{CapsuleId, Outcome, Transport, Uuid};
 use astrid_host_ipc::{ActFor, InFlight, ProvenPeer, Residency};
-use uuid::Uuid;
 
 fn everything(bus: &Bus) -> Subscription {
     let audience = Audience {

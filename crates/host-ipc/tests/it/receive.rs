@@ -4,10 +4,9 @@ use std::time::Duration;
 
 use crate::common::*;
 use astrid_event_bus::{Bus, Draft, Gate, Payload, Topic};
-use astrid_host_context::{CallKind, Provenance, Standing};
+use astrid_host_context::{CallKind, Provenance, Standing, Uuid};
 use astrid_host_ipc::{RecvIdle, Residency};
 use tokio::time::Instant;
-use uuid::Uuid;
 
 fn announce(bus: &Bus, topic: &str, provenance: Provenance) {
     let payload = Payload::parse("0".to_owned()).unwrap();

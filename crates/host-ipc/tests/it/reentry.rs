@@ -4,9 +4,8 @@ use std::sync::Arc;
 
 use crate::common::*;
 use astrid_event_bus::*;
-use astrid_host_context::CapsuleId;
+use astrid_host_context::{CapsuleId, Uuid};
 use parking_lot::Mutex;
-use uuid::Uuid;
 
 /// Always has room, and remembers what it was handed.
 #[derive(Default)]

@@ -5,10 +5,9 @@ use std::time::Duration;
 
 use crate::common::*;
 use astrid_event_bus::*;
-use astrid_host_context::CapsuleId;
+use astrid_host_context::{CapsuleId, Uuid};
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
-use uuid::Uuid;
 
 /// One queue with as many slots as the semaphore has; a `cycle` refuses waits instead of waiting.
 struct Sink {

@@ -87,5 +87,5 @@ async fn a_guest_whose_token_fired_changes_nothing() {
     let cancelled = r#"{"err":"unknown","text":"cancelled"}"#;
     let steps = r#"[{"do":"set","key":"k","value":"w"},{"do":"get","key":"k"},{"do":"delete","key":"k"}]"#;
     assert_eq!(kernel.run(steps).await, format!("[{cancelled},{cancelled},{cancelled}]"));
-    assert_eq!(backend.get(&scope, &Key::parse("k").unwrap()).await.unwrap().unwrap(), "v");
+    assert_eq!(*backend.get(&scope, &Key::parse("k").unwrap()).await.unwrap().unwrap(), *b"v");
 }

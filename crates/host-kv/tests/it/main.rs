@@ -9,4 +9,5 @@ mod envelope;
 mod guest;
 mod isolation;
 mod staged;
+mod staged_model;
 mod view;

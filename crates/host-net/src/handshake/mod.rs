@@ -11,7 +11,6 @@ use std::sync::Arc;
 use astrid_host_context::{Principal, Transport};
 use parking_lot::Mutex;
 use tokio::io::{AsyncRead, AsyncWrite};
-use uuid::Uuid;
 
 pub use keys::{AuthProfile, DeviceKey, Keyring, NoKeys, ProfileFuture};
 pub use token::SessionToken;
@@ -172,7 +171,7 @@ impl SessionAuth {
         match key {
             Some(key) if !principal.is_anonymous() => Ok(PeerIdentity {
                 device_key: key.id(),
-                owner: Uuid::new_v4(),
+                owner: uuid::Uuid::new_v4().into(),
                 transport: Transport::LocalSocket,
                 principal,
             }),

@@ -3,10 +3,9 @@
 use std::time::{Duration, UNIX_EPOCH};
 
 use crate::common::state;
-use astrid_host_context::{Attribution, Caller, Principal, Provenance, Trail};
+use astrid_host_context::{Attribution, Caller, Principal, Provenance, Trail, Uuid};
 use astrid_host_sys::{CallerInfo, SysCtx, SysView};
 use astrid_host_testkit::FakeHost;
-use uuid::Uuid;
 
 fn message(of: Attribution) -> Caller {
     let at = UNIX_EPOCH + Duration::new(1_795_076_130, 123_456_789);

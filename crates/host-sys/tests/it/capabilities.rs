@@ -3,10 +3,9 @@
 use std::sync::Arc;
 
 use crate::common::state;
-use astrid_host_context::Principal;
+use astrid_host_context::{Principal, Uuid};
 use astrid_host_sys::{Registry, RegistryUnavailable, SysCtx, SysCtxBuilder, SysView, arms};
 use astrid_host_testkit::FakeHost;
-use uuid::Uuid;
 
 const OWN: Uuid = Uuid::from_u128(0xfa4e);
 const OTHER: Uuid = Uuid::from_u128(0xab_cdef);

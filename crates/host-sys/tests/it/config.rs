@@ -114,6 +114,23 @@ async fn reserved_keys_are_refused_and_the_socket_path_is_only_the_hosts() {
     assert_eq!(without.sys().get_config("ASTRID_SOCKET_PATH").await.unwrap(), None);
 }
 
+#[tokio::test]
+async fn a_pinned_key_reads_as_the_kernel_says_whatever_is_stored_under_its_name() {
+    let (all, secrets) = (Arc::new(Overlays::new()), Arc::new(MemorySecrets::new()));
+    for key in ["said", "absent"] {
+        overlay(&all, "alice", key, "overlay");
+    }
+    let ctx = SysCtx::builder().overlay(all).secrets(secrets).secret_key("said").config("absent", "manifest");
+    let ctx =
+        ctx.pin("said", Some("1.0.0".to_owned())).pin("absent", None).pin("__reserved", Some("x".to_owned()));
+    let mut state = state(FakeHost::builder(), ctx);
+    state.fake.serve("alice");
+    assert_eq!(state.sys().get_config("said").await.unwrap().as_deref(), Some("1.0.0"));
+    assert_eq!(state.sys().get_config("absent").await.unwrap(), None);
+    let reserved = state.sys().get_config("__reserved").await.unwrap_err();
+    assert_eq!(arms::V1_0::from(&reserved), arms::V1_0::ConfigKeyReserved);
+}
+
 // sys cases 5, 6, 8 and 9
 #[tokio::test]
 async fn a_secret_is_the_principals_own_or_the_hosts_and_comes_from_nowhere_else() {

@@ -139,7 +139,7 @@ impl Space {
     }
 
     pub(crate) async fn set(&self, key: &str, value: impl AsRef<[u8]>) -> Applied {
-        let value = Value::copy_from_slice(value.as_ref());
+        let value = Value::from(value.as_ref());
         self.apply(Mutation::Set { key: Key::parse(key).unwrap(), value }).await
     }
 
@@ -153,7 +153,7 @@ impl Space {
 
     pub(crate) async fn cas(&self, key: &str, expected: Option<&[u8]>, new: impl AsRef<[u8]>) -> Applied {
         let key = Key::parse(key).unwrap();
-        let (expected, new) = (expected.map(Value::copy_from_slice), Value::copy_from_slice(new.as_ref()));
+        let (expected, new) = (expected.map(Value::from), Value::from(new.as_ref()));
         self.apply(Mutation::Cas { key, expected, new }).await
     }
 
@@ -175,7 +175,7 @@ impl Space {
     pub(crate) async fn fill(&self, keys: impl Iterator<Item = String>) {
         let mut waiting = Vec::new();
         for key in keys {
-            let mutation = Mutation::Set { key: Key::parse(key).unwrap(), value: Value::from_static(b"v") };
+            let mutation = Mutation::Set { key: Key::parse(key).unwrap(), value: Value::from(*b"v") };
             let terms = Terms::commit(self.limits);
             waiting.push(self.store.apply(&self.scope, mutation, terms).await.unwrap());
         }

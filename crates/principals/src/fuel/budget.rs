@@ -22,9 +22,18 @@ const PRUNE_EVERY: Duration = Duration::from_secs(60);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FuelRate {
     /// Fuel in a second.
-    pub per_second: u64,
-    /// Calls that share it.
-    pub in_flight: u64,
+    per_second: u64,
+    /// What one call reserves of it.
+    share: u64,
+}
+
+impl FuelRate {
+    /// So much fuel in a second, for so many calls at once; zero counts as one.
+    #[must_use]
+    pub fn new(per_second: u64, in_flight: u64) -> Self {
+        let per_second = per_second.max(1);
+        Self { per_second, share: (per_second / in_flight.max(1)).max(1) }
+    }
 }
 
 #[derive(Debug)]
@@ -141,13 +150,14 @@ impl FuelAccount {
 
     /// Counts what a call burnt that no rate bounds: in the total alone, so that nobody pays for it later.
     pub fn measure(&self, burnt: u64) {
+        let _held = self.window.lock();
         self.total.add(burnt);
     }
 
     /// The reservation, or how long to wait for it.
     fn take(&self, rate: FuelRate, now: Instant) -> Result<Admission<'_>, Duration> {
-        let per_second = rate.per_second.max(1);
-        let share = (per_second / rate.in_flight.max(1)).clamp(1, self.per_invocation);
+        let per_second = rate.per_second;
+        let share = rate.share.min(self.per_invocation);
         let (window, draining) = &mut *self.window.lock();
         *draining = per_second;
         if window.try_take(share, per_second, now) {
@@ -158,13 +168,14 @@ impl FuelAccount {
     }
 
     fn settle(&self, per_second: u64, charged: u64, actual: u64) {
-        let window = &mut self.window.lock().0;
+        let mut window = self.window.lock();
+        self.total.add(actual);
+        let window = &mut window.0;
         if charged >= actual {
             window.refund(charged - actual);
         } else {
             window.charge(actual - charged, per_second, Instant::now());
         }
-        self.total.add(actual);
     }
 
     fn is_idle(&self, now: Instant) -> bool {

@@ -13,25 +13,33 @@ const MAX_ENTRIES: usize = 65_536;
 /// Total fuel by principal; `None` stands for calls of nobody. Survives reloads of capsules.
 #[derive(Debug, Default)]
 pub struct FuelLedger {
-    of: Mutex<HashMap<Option<Principal>, Total>>,
-    others: Total,
+    of: Mutex<HashMap<Option<Principal>, Arc<AtomicU64>>>,
+    others: Arc<AtomicU64>,
 }
 
-/// One principal's total, to be looked up once and added to without a lock.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Total(Arc<AtomicU64>);
+/// Where one principal's fuel is added up, to be looked up once.
+#[derive(Debug, Clone)]
+pub(super) enum Total {
+    /// One writer at a time, its account's lock held: a read and a write will do.
+    Own(Arc<AtomicU64>),
+    /// That of everybody beyond the ledger's size.
+    Shared(Arc<AtomicU64>),
+}
 
 impl Total {
-    /// Adds `fuel`, stopping at the largest number.
+    /// Adds `fuel`, stopping at the largest number. By who holds the account's lock.
     pub(super) fn add(&self, fuel: u64) {
-        let before = self.0.fetch_add(fuel, Ordering::Relaxed);
-        if before.checked_add(fuel).is_none() {
-            self.0.store(u64::MAX, Ordering::Relaxed);
+        match self {
+            Self::Own(total) => {
+                total.store(total.load(Ordering::Relaxed).saturating_add(fuel), Ordering::Relaxed);
+            }
+            Self::Shared(total) => {
+                let before = total.fetch_add(fuel, Ordering::Relaxed);
+                if before.checked_add(fuel).is_none() {
+                    total.store(u64::MAX, Ordering::Relaxed);
+                }
+            }
         }
-    }
-
-    fn get(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
     }
 }
 
@@ -40,23 +48,24 @@ impl FuelLedger {
     pub(super) fn total_of(&self, who: Option<&Principal>) -> Total {
         let (mut totals, who) = (self.of.lock(), who.cloned());
         if totals.len() >= MAX_ENTRIES {
-            return totals.get(&who).unwrap_or(&self.others).clone();
+            let own = totals.get(&who).cloned().map(Total::Own);
+            return own.unwrap_or_else(|| Total::Shared(self.others.clone()));
         }
-        totals.entry(who).or_default().clone()
+        Total::Own(totals.entry(who).or_default().clone())
     }
 
     /// What one principal burnt.
     #[must_use]
     pub fn total(&self, who: Option<&Principal>) -> u64 {
-        self.of.lock().get(&who.cloned()).map_or(0, Total::get)
+        self.of.lock().get(&who.cloned()).map_or(0, |total| total.load(Ordering::Relaxed))
     }
 
     /// All totals, in no order, with that of principals beyond the ledger's size last and as nobody's.
     #[must_use]
     pub fn snapshot(&self) -> Vec<(Option<Principal>, u64)> {
         let totals = self.of.lock();
-        let own = totals.iter().map(|(who, total)| (who.clone(), total.get()));
-        let others = Some((None, self.others.get())).filter(|(_, fuel)| *fuel > 0);
+        let own = totals.iter().map(|(who, total)| (who.clone(), total.load(Ordering::Relaxed)));
+        let others = Some((None, self.others.load(Ordering::Relaxed))).filter(|(_, fuel)| *fuel > 0);
         own.chain(others).collect()
     }
 }

@@ -114,3 +114,33 @@ fn principals_without_a_call_take_room_only_up_to_a_bound() {
     assert_eq!(places.under_way(), []);
     assert!(try_enter(&mut again.turn(&d, 1)));
 }
+
+/// Calls come and go without the line's lock: a place that was counted wrong shows, and a wake-up that was lost hangs.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn nobody_is_forgotten_and_nobody_gets_in_too_many_when_calls_come_and_go_at_once() {
+    const LIMIT: u64 = 3;
+    let places = Arc::new(InFlight::default());
+    let inside = Arc::new(AtomicU64::new(0));
+    let calls = (0..32).map(|n| {
+        let (places, inside) = (places.clone(), inside.clone());
+        tokio::spawn(async move {
+            let (nobody, capsule) = (places.places(None), capsule(["a", "b", "c"][n % 3]));
+            for round in 0..300 {
+                let mut turn = nobody.turn(&capsule, LIMIT);
+                for _ in 0..round % 3 {
+                    poll_fn(|cx| turn.poll_enter(cx)).await;
+                    assert!(inside.fetch_add(1, Ordering::SeqCst) < LIMIT);
+                    if round % 7 == 0 {
+                        tokio::task::yield_now().await;
+                    }
+                    inside.fetch_sub(1, Ordering::SeqCst);
+                    turn.leave();
+                }
+            }
+        })
+    });
+    for call in calls.collect::<Vec<_>>() {
+        call.await.unwrap();
+    }
+    assert_eq!((places.running(None), places.principals()), (0, 0));
+}

@@ -55,12 +55,7 @@ fn act(hook: &str) {
         "trap" => core::arch::wasm32::unreachable(),
         "log" => sys::log(sys::LogLevel::Error, "something is wrong, and the hook returns all the same"),
         // Until its wait is ended, and then as if nothing were wrong.
-        "wait" => loop {
-            if let Err(error) = sys::sleep_ns(60_000_000_000) {
-                say(json!({ "ended": format!("{error:?}") }));
-                break;
-            }
-        },
+        "wait" => while sys::sleep_ns(60_000_000_000).is_ok() {},
         "stubborn" => loop {
             let _ = sys::sleep_ns(60_000_000_000);
         },

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use astrid_event_bus::Gate;
 use astrid_guest::Exports;
-use astrid_host_context::{Audit, Entry, LifecyclePhase, Op, Principal};
+use astrid_host_context::{Audit, Cancellation, Entry, LifecyclePhase, Op, Principal};
 use astrid_host_kv::Staged;
 use tokio::time::Instant;
 
@@ -56,13 +56,28 @@ pub(crate) async fn run(
     owner: &Principal,
     phase: HookPhase,
 ) -> Result<Hooked, CapsuleError> {
+    run_under(runtime, source, owner, phase, &Cancellation::new()).await
+}
+
+/// The same until `abort` fires: then the guest's waits say that they were cancelled, it has two seconds to
+/// come to an end, and has failed in any case.
+///
+/// # Errors
+/// As of [`run`].
+pub(crate) async fn run_under(
+    runtime: &Arc<Inner>,
+    source: &Source,
+    owner: &Principal,
+    phase: HookPhase,
+    abort: &Cancellation,
+) -> Result<Hooked, CapsuleError> {
     let called = async {
         let Some(program) = &source.program else { return Ok(None) };
         let exports = inspect(program)?;
         if !phase.is_in(exports) {
             return Ok(None);
         }
-        call(runtime, source, (program, exports), owner, &phase).await.map(Some)
+        call(runtime, source, (program, exports), (owner, abort), &phase).await.map(Some)
     };
     let redo = called.await.map_err(|error: CapsuleError| error.in_capsule(&source.manifest.package.name))?;
     Ok(Hooked { ran: redo.is_some(), redo: redo.unwrap_or_default() })
@@ -85,11 +100,12 @@ async fn call(
     runtime: &Arc<Inner>,
     source: &Source,
     (program, exports): (&Program, Exports),
-    owner: &Principal,
+    (owner, abort): (&Principal, &Cancellation),
     phase: &HookPhase,
 ) -> Result<Vec<u8>, CapsuleError> {
     // Open, so that a guest may wait for an answer on the bus.
-    let mut generation = Generation::new(runtime, &source.manifest, owner, Gate::opened()).await?;
+    let own = (Gate::opened(), abort.child());
+    let mut generation = Generation::new(runtime, &source.manifest, owner, own).await?;
     generation.phase = Some(phase.word());
     let _alone = runtime.lifecycle.begin(&generation.identity.id, owner, generation.tokens.capsule())?;
     // Whoever has the capsules to itself has this one too.
@@ -106,10 +122,10 @@ async fn call(
     let desk = open_desk(Some(owner), &runtime.principals, &stage.generation.tokens, &runtime.logs).await;
     let desk = desk.map_err(|reason| CapsuleError::new(Code::Execution, reason))?;
 
-    let ceiling = runtime.config.lifecycle_timeout;
+    let ceiling = runtime.config.lifecycle_ceiling();
     let hook = HookCall::new(&stage.template, (owner, &*desk), phase.word(), Instant::now() + ceiling);
     let entry = Entry::new(&hook.context(), hook.services(), phase.op());
-    entry.fact("phase", || phase.name().to_owned());
+    entry.fact("phase", || hook.context().phase().map_or("none", name).to_owned());
     entry.fact("version", || source.manifest.package.version.to_string());
     if let Some(from) = phase.from() {
         entry.fact("from", || from.to_owned());
@@ -122,6 +138,13 @@ async fn call(
     // Up to what a namespace may hold, so not on a runtime worker.
     let redo = tokio::task::spawn_blocking(move || redo::encode(&staged.changes())).await;
     redo.map_err(CapsuleError::host)?
+}
+
+fn name(phase: LifecyclePhase) -> &'static str {
+    match phase {
+        LifecyclePhase::Install => "install",
+        LifecyclePhase::Upgrade => "upgrade",
+    }
 }
 
 /// What a hook runs on; whatever it left open ends with this.
@@ -146,13 +169,6 @@ impl HookPhase {
         }
     }
 
-    fn name(&self) -> &'static str {
-        match self {
-            Self::Install => "install",
-            Self::Upgrade { .. } => "upgrade",
-        }
-    }
-
     fn op(&self) -> &'static Op {
         match self {
             Self::Install => &INSTALL,
@@ -171,6 +187,35 @@ impl HookPhase {
         match self {
             Self::Install => exports.has_install,
             Self::Upgrade { .. } => exports.has_upgrade,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Config, Runtime};
+
+    #[tokio::test]
+    async fn a_hook_under_a_token_that_has_fired_is_not_begun() {
+        let (home, dir) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let config = Config { allocation: crate::Allocation::OnDemand, ..Config::default() };
+        let runtime = Runtime::builder().home(home.path()).workspace(dir.path()).config(config);
+        let runtime = runtime.build().await.unwrap();
+        let manifest = "[package]\nname = \"c\"\nversion = \"1.0.0\"\n[[component]]\nfile = \"c.wasm\"\n";
+        std::fs::write(dir.path().join("Capsule.toml"), manifest).unwrap();
+        let trapping = r#"(component (core module $m (func (export "f") unreachable))
+            (core instance $i (instantiate $m))
+            (func (export "astrid-install") (canon lift (core func $i "f"))))"#;
+        std::fs::write(dir.path().join("c.wasm"), wat::parse_str(trapping).unwrap()).unwrap();
+        let source = Source::open(dir.path(), &runtime.0.home, crate::load::Unrecorded::Fine).unwrap();
+        for (fired, code) in [(false, Code::Execution), (true, Code::Cancelled)] {
+            let abort = Cancellation::new();
+            if fired {
+                abort.cancel();
+            }
+            let ended = run_under(&runtime.0, &source, runtime.owner(), HookPhase::Install, &abort).await;
+            assert_eq!(ended.err().map(|error| error.code()), Some(code));
         }
     }
 }

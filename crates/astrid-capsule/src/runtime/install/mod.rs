@@ -11,7 +11,7 @@ mod swap;
 use std::sync::Arc;
 
 use astrid_capsule_install::{Begun, InstallError, Place, Step};
-use astrid_host_context::{Cancellation, Principal};
+use astrid_host_context::{Cancellation, Principal, Standing};
 
 use super::{Inner, Runtime, hook};
 use crate::{CapsuleError, Code};
@@ -54,7 +54,12 @@ impl Runtime {
         let ends = Cancellation::new();
         let _ends = EndsWith(ends.clone());
         // Apart from the caller, who may stop waiting at any moment: what was begun is always brought to an end.
-        let work = tokio::spawn(install(self.0.clone(), options, ends));
+        let (runtime, under_way) = (self.0.clone(), self.0.installs.clone().read_owned().await);
+        let work = tokio::spawn(async move {
+            let installed = install(runtime, options, ends).await;
+            drop(under_way);
+            installed
+        });
         work.await.map_err(CapsuleError::host)?
     }
 }
@@ -124,10 +129,11 @@ async fn perform(
                 swap::stop(runtime, &place, who, &running).await;
                 stopped = Some(running);
             }
-            let hooked = tokio::select! {
-                hooked = hook::run(runtime, &source, who, hook_phase(&proposal.step)) => hooked?,
-                () = ends.fired() => return Err(cancelled()),
-            };
+            let phase = hook_phase(&proposal.step);
+            let hooked = hook::run_under(runtime, &source, who, phase, ends).await?;
+            if ends.standing() != Standing::Live {
+                return Err(cancelled());
+            }
             let next = match loads {
                 true => Next::make(runtime, &place, who, source, &meta, running.as_ref()).await?,
                 false => Next::None,

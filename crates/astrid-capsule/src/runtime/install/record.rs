@@ -2,8 +2,7 @@
 
 use std::time::{Instant, SystemTime};
 
-use astrid_host_context::{Audit, AuditEvent, Op, Outcome, Scope};
-use uuid::Uuid;
+use astrid_host_context::{Audit, AuditEvent, Op, Outcome, Scope, Uuid};
 
 use crate::runtime::Inner;
 use crate::{CapsuleError, Code};

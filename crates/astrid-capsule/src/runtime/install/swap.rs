@@ -6,8 +6,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use astrid_capsule_install::{Meta, Place};
-use astrid_host_context::Principal;
-use uuid::Uuid;
+use astrid_host_context::{Principal, Uuid};
 
 use crate::load::Source;
 use crate::runtime::generation::gates;

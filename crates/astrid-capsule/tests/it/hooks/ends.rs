@@ -40,7 +40,8 @@ async fn a_hook_that_logs_an_error_and_returns_has_succeeded() {
 // guest case 31
 #[tokio::test]
 async fn a_hook_that_waits_for_ten_minutes_has_failed_though_it_returns_then() {
-    let mut h = Hooks::new().await;
+    // More than the contract has counts as what it has.
+    let mut h = Hooks::with(|config| config.lifecycle_timeout = Duration::MAX).await;
     // Compiled before the clock stands still.
     assert!(h.run("", HookPhase::Install).await.unwrap().ran());
     h.next().await;
@@ -55,9 +56,6 @@ async fn a_hook_that_waits_for_ten_minutes_has_failed_though_it_returns_then() {
         assert!(took > Duration::from_secs(598) && took < Duration::from_secs(601), "{took:?}");
         assert_eq!(failed.code(), Code::Timeout);
         assert_eq!(failed.to_string(), "capsule 'hooker': astrid-upgrade exceeded its deadline of 600s");
-        if mode == "wait" {
-            assert_eq!(h.next().await, json!({ "ended": "ErrorCode::Cancelled" }));
-        }
     }
     assert_eq!(
         h.outcomes(),
@@ -87,7 +85,9 @@ async fn a_hook_that_its_user_gives_up_on_reads_of_it_and_has_failed() {
         let begun = Instant::now();
         assert!(h.runtime.cancel_hook("hooker", &who("alice")).unwrap());
         let failed = running.await.unwrap().unwrap_err();
-        assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
+        // Who reads it in its wait and returns needs none of the two seconds that are left.
+        let at_most = if mode == "wait" { Duration::from_millis(1500) } else { Duration::from_secs(20) };
+        assert!(begun.elapsed() < at_most, "{mode}: {:?}", begun.elapsed());
         assert_eq!(failed.code(), Code::Cancelled);
         assert_eq!(failed.to_string(), "capsule 'hooker': astrid-install was cancelled");
         assert_eq!(h.stored("alice").await, json!({}));
@@ -113,16 +113,21 @@ async fn a_hook_ends_with_its_principal_and_with_the_host() {
     let place = Place::new();
     place.profile("alice", "");
     let mut h = Hooks::of(place, |_| {}).await;
-    let running = h.spawn("stubborn", HookPhase::Install);
-    h.next().await;
-    h.place.profile("alice", "enabled = false\n");
-    h.runtime.principal_changed("alice").await.unwrap().unwrap_err();
-    let failed = running.await.unwrap().unwrap_err();
-    assert_eq!(failed.to_string(), "capsule 'hooker': principal 'alice' is disabled");
-    let refused = h.run("", HookPhase::Install).await.unwrap_err();
-    assert_eq!(refused.to_string(), "capsule 'hooker': principal 'alice' is disabled");
-    h.place.profile("alice", "");
-    h.runtime.principal_changed("alice").await.unwrap().unwrap();
+    // Told at once, or noticed by whoever looks at the profiles of those who have something under way.
+    for told in [true, false] {
+        let running = h.spawn("stubborn", HookPhase::Install);
+        h.next().await;
+        h.place.profile("alice", "enabled = false\n");
+        if told {
+            h.runtime.principal_changed("alice").await.unwrap().unwrap_err();
+        }
+        let failed = running.await.unwrap().unwrap_err();
+        assert_eq!(failed.to_string(), "capsule 'hooker': principal 'alice' is disabled");
+        let refused = h.run("", HookPhase::Install).await.unwrap_err();
+        assert_eq!(refused.to_string(), "capsule 'hooker': principal 'alice' is disabled");
+        h.place.profile("alice", "");
+        h.runtime.principal_changed("alice").await.unwrap().unwrap();
+    }
     let running = h.spawn("wait", HookPhase::Install);
     h.next().await;
     h.runtime.shutdown().await;

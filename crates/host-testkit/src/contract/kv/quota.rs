@@ -71,10 +71,10 @@ pub async fn a_rehearsal_answers_and_changes_nothing(store: Arc<dyn Store>) {
     let space = Space::new(store);
     space.set("a", "1").await;
     let before = space.usage().await;
-    let (key, prefix, value) = (space.key("a"), space.prefix(""), Value::from_static(b"22"));
+    let (key, prefix, value) = (space.key("a"), space.prefix(""), Value::from(*b"22"));
     let cas = |expected: &'static [u8]| Mutation::Cas {
         key: key.clone(),
-        expected: Some(Value::from_static(expected)),
+        expected: Some(Value::from(expected)),
         new: value.clone(),
     };
     for (mutation, bytes, outcome) in [

@@ -1,7 +1,7 @@
 use super::*;
 
 fn rate(per_second: u64) -> FuelRate {
-    FuelRate { per_second, in_flight: 1 }
+    FuelRate::new(per_second, 1)
 }
 
 fn budget() -> Arc<FuelBudget> {
@@ -60,7 +60,7 @@ async fn two_principals_with_different_rates_get_different_shares() {
     let fuel = budget();
     let (alice, bob) = (principal("alice"), principal("bob"));
     let until = Some(Instant::now());
-    let four = FuelRate { per_second: 1000, in_flight: 4 };
+    let four = FuelRate::new(1000, 4);
     let (of_alice, of_bob) = (fuel.account(Some(&alice)), fuel.account(Some(&bob)));
     let held: Vec<_> = [of_alice.admit(four, until).await, of_alice.admit(four, until).await]
         .into_iter()
