@@ -43,6 +43,6 @@ fn pair(text: &str) -> Result<(String, String), String> {
 
 /// Installs, on a tokio runtime of its own.
 pub(crate) fn run(args: &Args) -> Result<(), CliError> {
-    run::log_to_stderr();
+    run::log_without_hooks();
     worker::run(install::session(args))
 }

@@ -6,7 +6,7 @@ mod prompt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use astrid_capsule::{InstallOptions, InstallStep, Installed, Runtime};
+use astrid_capsule::{CapsuleError, Code, InstallOptions, InstallStep, Installed, Runtime};
 use astrid_host_context::Principal;
 
 use crate::commands::install::Args;
@@ -37,12 +37,20 @@ pub(crate) async fn session(args: &Args) -> Result<(), CliError> {
         options = options.value(key, value);
     }
     let result = tokio::select! {
-        installed = runtime.install(options) => installed.map_err(CliError::new),
+        installed = runtime.install(options) => installed.map_err(failed),
         _ = tokio::signal::ctrl_c() => Err(CliError::new("interrupted: nothing was installed")),
     };
     // Also waits until what was interrupted is taken back.
     runtime.shutdown().await;
     say(&args.principal, &result?)
+}
+
+/// A manifest may have several faults, each in a line.
+fn failed(error: CapsuleError) -> CliError {
+    match error.code() {
+        Code::Manifest => CliError::all(error.to_string().lines().map(CliError::new).collect()),
+        _ => CliError::new(error),
+    }
 }
 
 async fn build(dir: PathBuf) -> Result<(), CliError> {
