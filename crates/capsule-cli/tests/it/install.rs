@@ -7,21 +7,21 @@ use std::process::Stdio;
 use crate::support::{Ended, capsule, names, run, write};
 
 /// A home and sources of the guest `hooker`.
-pub struct Site {
+pub(crate) struct Site {
     dir: tempfile::TempDir,
 }
 
 impl Site {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { dir: tempfile::tempdir().unwrap() }
     }
 
-    pub fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         self.dir.path()
     }
 
     /// The source `source-{version}`, whose hooks do what `mode` says, with these tables before its handlers.
-    pub fn source(&self, version: &str, mode: &str, tables: &str) -> String {
+    pub(crate) fn source(&self, version: &str, mode: &str, tables: &str) -> String {
         let dir = format!("source-{version}");
         let manifest = format!(
             "[package]\nname = \"hooker\"\nversion = \"{version}\"\n\n[[component]]\nfile = \"c.wasm\"\n\n[env]\n\
@@ -40,7 +40,7 @@ impl Site {
         dir
     }
 
-    pub fn install(&self, args: &[&str]) -> Ended {
+    pub(crate) fn install(&self, args: &[&str]) -> Ended {
         run(self.path(), &[&["install", "--home", "home"], args].concat())
     }
 
