@@ -313,7 +313,7 @@ mod tests {
             let deadline = Some(Instant::now());
             call.serve(Invocation {
                 principal,
-                caller: Some(Arc::new(caller)),
+                caller: Some(&Arc::new(caller)),
                 deadline,
                 cancellation,
                 number,
