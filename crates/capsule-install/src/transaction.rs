@@ -80,6 +80,7 @@ impl Begun {
         let open = self.0;
         let place = open.place()?;
         disk::make_dirs(&place.capsules())?;
+        refuse_itself(from, place)?;
         if open.journal.head.had_old {
             disk::rename(&place.target(), &place.backup())?;
         }
@@ -204,6 +205,19 @@ impl Drop for Open {
             let _ = pending.finish();
         }
     }
+}
+
+/// A directory cannot be copied into itself, nor once it was moved away.
+fn refuse_itself(from: &Path, place: &Place) -> Result<(), InstallError> {
+    let real = |path: &Path| path.canonicalize().map_err(InstallError::io(path, "cannot be read"));
+    let (from, capsules) = (real(from)?, real(&place.capsules())?);
+    let target = capsules.join(place.capsule().as_str());
+    if target.starts_with(&from) || from.starts_with(&target) {
+        let problem = "holds the place where the capsule is installed, or lies in it";
+        return Err(InstallError::at(Code::BadSource, &from, problem)
+            .allowed("a directory outside the host's, or an archive"));
+    }
+    Ok(())
 }
 
 pub(crate) fn heard(progress: &dyn Progress, step: Done) -> Result<(), InstallError> {

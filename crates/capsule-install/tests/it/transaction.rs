@@ -100,6 +100,29 @@ fn a_link_in_a_directory_is_refused_and_the_old_capsule_stays() {
 }
 
 #[test]
+fn a_capsule_is_not_installed_from_where_it_is_installed_or_from_around_it() {
+    let work = tempfile::tempdir().unwrap();
+    let dir = source(work.path(), "1.0.0");
+    // The host's directory within the project.
+    let home = dir.join("home-of-host");
+    std::fs::create_dir(&home).unwrap();
+    let error = install_with(&home, &dir, b"", b"", Arc::new(())).unwrap_err();
+    assert_eq!(error.code(), Code::BadSource, "{error}");
+    assert!(state(&home).is_empty());
+
+    let home = tempfile::tempdir().unwrap();
+    std::fs::remove_dir_all(dir.join("home-of-host")).unwrap();
+    install(home.path(), &dir).unwrap();
+    let before = state(home.path());
+    let target = place(home.path()).target();
+    std::fs::write(target.join("notes.wasm"), "component 1.0.0").unwrap();
+    let error = install_with(home.path(), &target, b"", b"", Arc::new(())).unwrap_err();
+    assert_eq!(error.code(), Code::BadSource, "{error}");
+    std::fs::remove_file(target.join("notes.wasm")).unwrap();
+    assert_eq!(state(home.path()), before);
+}
+
+#[test]
 fn a_pipe_in_a_directory_is_refused_without_waiting_for_a_writer() {
     let (work, home) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let dir = source(work.path(), "1.0.0");

@@ -175,6 +175,9 @@ async fn perform(
     }
     let begun = next.begin(runtime, &place, who).await;
     blocking(move || committed.finish()).await?;
+    let begun = begun.map_err(|error| {
+        CapsuleError::new(error.code(), format!("is installed, and is not loaded: {error}"))
+    });
     swap::announce(runtime, &proposal.capsule, running.is_some() || stopped.is_some(), begun?.is_some());
     Ok(Installed {
         unresolved: settings.unresolved(runtime, &scope, &manifest).await?,

@@ -127,6 +127,10 @@ async fn headless_given_values_are_stored_and_the_rest_stays_unresolved_and_is_n
     let installed = s.runtime.install(given).await.unwrap();
     assert_eq!(installed.unresolved, ["free", "also"]);
     assert_eq!(s.said()[0]["secret"], "hidden", "the hook has them");
+    // lifecycle case 17, what is stored: hers are nobody else's, and what has no value is the empty text.
+    for (key, value) in [("pick", json!("")), ("token", json!(null)), ("free", json!(""))] {
+        assert_eq!(ask(&s.loaded(), "bob", "config", json!({ "key": key })).await, value, "{key}");
+    }
     assert_eq!(values(&s, &["pick", "many", "free"]).await, [json!("a"), json!("[\"x\",\"y\"]"), json!("")]);
     for (key, value, part) in [
         ("nowhere", "1", "allowed: mode, plain, token, first, pick, many, free, also"),

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use astrid_capsule::{InstallOptions, SearchPath};
+use astrid_capsule::{InstallOptions, SearchPath, State};
 use serde_json::json;
 
 use super::{Desk, Scene, alice, bob, build};
@@ -65,6 +65,30 @@ async fn without_a_hook_every_event_is_handled_by_the_old_version_or_the_new_one
     let mut numbers: Vec<_> = seen.into_iter().map(|(_, number)| number).collect();
     numbers.sort_unstable();
     assert_eq!(numbers, (0..sent).collect::<Vec<_>>(), "none lost, none twice");
+}
+
+#[tokio::test]
+async fn a_version_whose_loop_dies_at_once_is_no_upgrade_and_the_old_one_goes_on() {
+    let s = Scene::new().await;
+    let looper = |version: &str, mode: &str| {
+        let dir = s.place.path(&format!("looper-{version}"));
+        std::fs::create_dir_all(&dir).unwrap();
+        let manifest = format!(
+            "[package]\nname = \"looper\"\nversion = \"{version}\"\n\n[[component]]\nfile = \"c.wasm\"\n\n\
+             [env.mode]\ndefault = \"{mode}\"\n[subscribe]\n\"looper.v1.ask\" = \"opaque\"\n"
+        );
+        std::fs::write(dir.join("Capsule.toml"), manifest).unwrap();
+        std::fs::write(dir.join("c.wasm"), build("looper", version)).unwrap();
+        s.runtime.install(InstallOptions::new(dir).principal(alice()))
+    };
+    looper("1.0.0", "serve").await.unwrap();
+    let (before, old) = (s.files(), s.runtime.capsule("looper").unwrap());
+    let error = looper("1.1.0", "trap").await.unwrap_err();
+    assert!(error.to_string().contains("run loop ended before it was ready"), "{error}");
+    let now = s.runtime.capsule("looper").unwrap();
+    assert_eq!((s.files(), now.source_uuid(), now.state()), (before, old.source_uuid(), State::Ready));
+    looper("1.2.0", "serve").await.unwrap();
+    assert_ne!(s.runtime.capsule("looper").unwrap().source_uuid(), old.source_uuid());
 }
 
 #[tokio::test]
