@@ -87,13 +87,18 @@ pub(super) async fn publish(
     let target = CapsuleTarget::new(&capsule, &entry.owner, runtime)
         .map_err(|error| error.in_capsule(capsule.id()))?;
     runtime.dispatcher.add(capsule.source_uuid(), Arc::new(target));
+    show(runtime, entry, reserved).await;
+    capsule.activate();
+    Ok(capsule)
+}
+
+/// Lets everybody see and reach a capsule.
+pub(super) async fn show(runtime: &Inner, entry: Entry, reserved: Reserved) {
     let gate = entry.gate.clone();
     // Whoever has the capsules to itself has this one too.
     let _calm = runtime.exclusive.read().await;
     reserved.fill(entry);
     gate.open();
-    capsule.activate();
-    Ok(capsule)
 }
 
 /// Reads and verifies what lies in `dir`. An approval that is given holds for the bytes read now.

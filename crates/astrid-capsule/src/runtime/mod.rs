@@ -114,6 +114,8 @@ pub(crate) struct Inner {
     pub(crate) health: Health,
     /// Read by each installation, until it is complete or taken back.
     pub(crate) installs: Arc<RwLock<()>>,
+    /// Installations and removals under way.
+    pub(crate) turns: install::Turns,
     /// Install and upgrade hooks that run.
     pub(crate) lifecycle: Arc<hook::Calls>,
     /// What runs for as long as the runtime does.

@@ -131,6 +131,7 @@ impl RuntimeBuilder {
             health: Health::default(),
             lifecycle: Arc::default(),
             installs: Arc::default(),
+            turns: super::install::Turns::default(),
             exclusive: RwLock::default(),
             tasks: Mutex::default(),
             _queues: queues,

@@ -7,6 +7,7 @@ mod recovery;
 mod remove;
 mod settings;
 mod swap;
+mod turn;
 
 use std::sync::Arc;
 
@@ -19,6 +20,7 @@ pub use options::{Answer, InstallDesk, InstallOptions, Proposal, Question};
 use prepare::{Found, Prepared, Work, hook_phase, prepare};
 pub(super) use recovery::at_start as recover;
 use swap::Next;
+pub(super) use turn::Turns;
 
 /// An installation that succeeded.
 #[derive(Debug, Clone)]
@@ -79,7 +81,7 @@ async fn install(
     ends: Cancellation,
 ) -> Result<Installed, CapsuleError> {
     let who = options.principal.clone().unwrap_or_else(|| runtime.owner.clone());
-    let mut work = Work { options: &options, who: &who, package: None, record: None };
+    let mut work = Work { options: &options, who: &who, package: None, record: None, turn: None };
     let prepared = tokio::select! {
         prepared = prepare(&runtime, &mut work) => prepared,
         () = ends.fired() => Err(cancelled()),
@@ -96,7 +98,7 @@ async fn install(
         }
         Err(error) => Err(error),
     };
-    let Work { package, record, .. } = work;
+    let Work { package, record, turn: _turn, .. } = work;
     // An unpacked archive is removed with it.
     release(package).await?;
     if let Some(record) = record {
@@ -135,7 +137,10 @@ async fn perform(
                 return Err(cancelled());
             }
             let next = match loads {
-                true => Next::make(runtime, &place, who, source, &meta, running.as_ref()).await?,
+                true => {
+                    let tried = (running.is_some() || stopped.is_some()) && hooked.redo.is_empty();
+                    Next::make(runtime, &place, who, source, &meta, running.as_ref(), tried).await?
+                }
                 false => Next::None,
             };
             Ok((hooked, next))
@@ -169,7 +174,7 @@ async fn perform(
         next.discard(runtime).await;
         return Err(error);
     }
-    if let (Some(running), Next::Start(_) | Next::Share) = (&running, &next) {
+    if let (Some(running), Next::Start(_) | Next::Show(_) | Next::Share) = (&running, &next) {
         swap::stop(runtime, &place, who, running).await;
         stopped = Some(running.clone());
     }

@@ -9,6 +9,7 @@ use astrid_host_context::{Principal, Scope};
 use super::options::{InstallOptions, Proposal};
 use super::record::{self, Record};
 use super::settings::Settings;
+use super::turn::Turn;
 use super::{Installed, blocking, recovery};
 use crate::cache::Compiled;
 use crate::load::{Source, Unrecorded};
@@ -24,6 +25,7 @@ pub(super) struct Work<'o> {
     pub(super) who: &'o Principal,
     pub(super) package: Option<Package>,
     pub(super) record: Option<Record>,
+    pub(super) turn: Option<Turn>,
 }
 
 /// A capsule that is good, approved and has its values: only the doing is left.
@@ -61,6 +63,7 @@ pub(super) async fn prepare(runtime: &Arc<Inner>, work: &mut Work<'_>) -> Result
     let package = blocking(move || Package::open(&path, &root, &principal)).await?;
     let package = &*work.package.insert(package);
     let place = Place::new(runtime.home.root(), who.as_str(), &package.manifest.package.name)?;
+    work.turn = Some(runtime.turns.begin(&place)?);
     let record = work.record.insert(Record::new(&record::INSTALL, &recovery::scope_of(&place)?));
     let found = examine(runtime, options, package, place, record).await;
     found.map_err(|error| error.in_capsule(&package.manifest.package.name))

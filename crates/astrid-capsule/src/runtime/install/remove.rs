@@ -38,7 +38,10 @@ async fn remove(runtime: Arc<Inner>, place: Place, who: Principal, purge: bool) 
     let scope = recovery::scope_of(&place)?;
     let mut record = Record::new(&UNINSTALL, &scope);
     record.facts.push(("purge", purge.to_string()));
-    let removed = perform(&runtime, &place, &who, &scope, purge).await;
+    let removed = match runtime.turns.begin(&place) {
+        Ok(_turn) => perform(&runtime, &place, &who, &scope, purge).await,
+        Err(error) => Err(error),
+    };
     record.end(&runtime, &removed);
     removed
 }

@@ -10,7 +10,7 @@ use astrid_host_context::{Principal, Uuid};
 
 use crate::load::Source;
 use crate::runtime::generation::gates;
-use crate::runtime::load::{Opened, build, load, publish};
+use crate::runtime::load::{Opened, build, load, publish, show};
 use crate::runtime::registry::Entry;
 use crate::runtime::restart::{exchange, make_ready, retire};
 use crate::runtime::{Inner, events, jobs};
@@ -88,12 +88,15 @@ pub(super) enum Next {
     Exchange(Uuid, Box<Entry>),
     /// It is started.
     Start(Box<Entry>),
+    /// It is started already, and shown.
+    Show(Box<Entry>),
     /// Somebody else has this build loaded: it is shared.
     Share,
 }
 
 impl Next {
-    /// Makes it from `source`, whose files lie at `place` already; `running` is the old one, if that serves.
+    /// Makes it from `source`, whose files lie at `place` already; `running` is the old one, if that serves. One that
+    /// takes the place of another has to be ready first, except where it would not find yet what the hook stored.
     pub(super) async fn make(
         runtime: &Arc<Inner>,
         place: &Place,
@@ -101,6 +104,7 @@ impl Next {
         source: Source,
         meta: &Meta,
         running: Option<&Running>,
+        tried: bool,
     ) -> Result<Self, CapsuleError> {
         let hash = source.program.as_ref().map(|program| program.hash);
         let builds = runtime.registry.builds(place.capsule());
@@ -118,6 +122,7 @@ impl Next {
             Some(old) if old.others.is_empty() => {
                 Ok(Self::Exchange(old.uuid, Box::new(make_ready(runtime, entry).await?)))
             }
+            _ if tried => Ok(Self::Show(Box::new(make_ready(runtime, entry).await?))),
             _ => Ok(Self::Start(Box::new(entry))),
         }
     }
@@ -129,11 +134,16 @@ impl Next {
         place: &Place,
         who: &Principal,
     ) -> Result<Option<SharedCapsule>, CapsuleError> {
-        let id = place.capsule().as_str();
+        let (id, is_ready) = (place.capsule().as_str(), matches!(self, Self::Show(_)));
         let capsule = match self {
             Self::None => return Ok(None),
             Self::Share => load(runtime, &place.target(), who).await?,
-            Self::Start(entry) => match runtime.registry.reserve(id, who) {
+            Self::Start(entry) | Self::Show(entry) => match runtime.registry.reserve(id, who) {
+                Ok(reserved) if is_ready => {
+                    let capsule = entry.capsule.clone();
+                    show(runtime, *entry, reserved).await;
+                    capsule
+                }
                 Ok(reserved) => publish(runtime, *entry, reserved).await?,
                 Err(error) => {
                     retire(runtime, *entry).await;
@@ -152,7 +162,7 @@ impl Next {
 
     /// Ends it before it began.
     pub(super) async fn discard(self, runtime: &Inner) {
-        if let Self::Exchange(_, entry) | Self::Start(entry) = self {
+        if let Self::Exchange(_, entry) | Self::Start(entry) | Self::Show(entry) = self {
             retire(runtime, *entry).await;
         }
     }
