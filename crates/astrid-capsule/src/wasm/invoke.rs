@@ -173,7 +173,7 @@ fn begin(
     let state = store.data_mut();
     state.begin(Invocation {
         principal: who,
-        caller: caller.map(|invoker| invoker.caller.clone()),
+        caller: caller.map(|invoker| &invoker.caller),
         deadline,
         cancellation: &desk.token,
         number: numbers.next(),
