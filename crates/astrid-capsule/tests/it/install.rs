@@ -15,6 +15,7 @@ use astrid_capsule::{
     SharedCapsule,
 };
 use astrid_capsule_install::Meta;
+use astrid_cron::NewJob;
 use astrid_event_bus::Observer;
 use astrid_host_context::{Outcome, Principal};
 use astrid_host_testkit::Recorder;
@@ -254,6 +255,27 @@ async fn an_installation_leaves_one_record_with_phase_versions_hash_and_outcome(
     assert_eq!((first.outcome, second.outcome), (Outcome::Allowed, Outcome::Failed("execution")));
     assert!(second.detail.as_deref().unwrap().contains("trap"), "{:?}", second.detail);
     assert_eq!((first.capsule.as_str(), first.principal.as_ref()), ("hooker", Some(&alice())));
+}
+
+#[tokio::test]
+async fn uninstalling_forgets_the_jobs_of_its_principal_and_of_nobody_else() {
+    let s = Scene::new().await;
+    for who in [alice(), bob()] {
+        s.runtime.install(InstallOptions::new(s.source("1.0.0", "")).principal(who.clone())).await.unwrap();
+        let job = NewJob {
+            name: "mine".to_owned(),
+            schedule: "@daily".to_owned(),
+            action: Some("get".to_owned()),
+            payload: Value::Null,
+        };
+        s.runtime.cron().schedule("hooker", who.as_str(), job).await.unwrap();
+    }
+    let jobs = |who: &str| s.runtime.cron().list("hooker", who).len();
+    assert_eq!((jobs("alice"), jobs("bob")), (1, 1));
+    s.runtime.uninstall("hooker", &alice(), false).await.unwrap();
+    assert_eq!((jobs("alice"), jobs("bob")), (0, 1), "his goes on");
+    s.install(&s.source("1.0.0", "")).await.unwrap();
+    assert_eq!((jobs("alice"), jobs("bob")), (0, 1));
 }
 
 #[tokio::test]
