@@ -3,7 +3,9 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use astrid_capsule_manifest::{CapsuleManifest, MANIFEST_FILE, ManifestWarning, load_manifest};
+use astrid_capsule_manifest::{
+    CapsuleManifest, MANIFEST_FILE, ManifestWarning, load_manifest, parse_manifest_bytes,
+};
 use tempfile::TempDir;
 
 use crate::archive::WARN_UNPACKED;
@@ -81,7 +83,15 @@ impl Package {
         large: Option<u64>,
         unpacked: Option<Unpacked>,
     ) -> Result<Self, InstallError> {
-        let (manifest, warnings) = load_manifest(&dir.join(MANIFEST_FILE))?;
+        let path = dir.join(MANIFEST_FILE);
+        let (manifest, warnings) = match &unpacked {
+            None => load_manifest(&path)?,
+            // Nobody knows the directory it was unpacked into.
+            Some(_) => {
+                let bytes = std::fs::read(&path).map_err(InstallError::io(&path, "cannot be read"))?;
+                parse_manifest_bytes(&bytes, &Path::new(&source).join(MANIFEST_FILE))?
+            }
+        };
         for component in &manifest.components {
             if component.file.is_absolute() {
                 let problem = format!("component {} is an absolute path", component.file.display());

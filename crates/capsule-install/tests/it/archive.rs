@@ -217,7 +217,9 @@ fn an_archive_begins_with_the_manifest() {
         .refused(Code::BadArchive, "Capsule.toml");
     scene(|_| {}).refused(Code::BadArchive, "empty");
     let bad = scene(|tar| file(tar, "Capsule.toml", "[package"));
-    assert_eq!(bad.open().unwrap_err().0, Code::Manifest);
+    let (code, text) = bad.open().unwrap_err();
+    assert_eq!(code, Code::Manifest);
+    assert!(text.contains("notes.capsule/Capsule.toml:1"), "{text}");
     bad.assert_untouched();
 }
 
