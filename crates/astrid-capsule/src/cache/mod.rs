@@ -102,7 +102,10 @@ impl CompileCache {
         let engine = self.host.engine().clone();
         let read = tokio::task::spawn_blocking(move || disk.load(&engine, &hash)).await;
         read.unwrap_or_else(|error| {
-            tracing::warn!(%error, "reading the compile cache failed");
+            // A tokio that shuts down cancels what its threads have not begun: nobody waits for it any more.
+            if !error.is_cancelled() {
+                tracing::warn!(%error, "reading the compile cache failed");
+            }
             None
         })
     }

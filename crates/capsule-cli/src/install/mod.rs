@@ -49,6 +49,7 @@ pub(crate) async fn session(args: &Args) -> Result<(), CliError> {
 fn failed(error: CapsuleError) -> CliError {
     match error.code() {
         Code::Manifest => CliError::all(error.to_string().lines().map(CliError::new).collect()),
+        Code::Unapproved => CliError::new(error).allowed("--yes, or a yes on a terminal"),
         _ => CliError::new(error),
     }
 }
