@@ -100,6 +100,7 @@ impl CallContext {
 
     /// Becomes the context of another invocation. The value it holds is used again if nobody kept a clone
     /// of it; a clone that was kept does not change.
+    #[inline]
     pub fn serve(&mut self, next: Invocation<'_>) {
         let Invocation { principal, caller, deadline, cancellation, number } = next;
         let inner = Arc::make_mut(&mut self.0);

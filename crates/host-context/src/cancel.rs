@@ -72,6 +72,7 @@ impl Cancellation {
     }
 
     /// Whether calls are admitted, and if not, why. A look at one word for this token and each above it.
+    #[inline]
     #[must_use]
     pub fn standing(&self) -> Standing {
         match self.0.cause.load(Ordering::Acquire) {
@@ -101,6 +102,7 @@ impl Cancellation {
     }
 
     /// Whether both are clones of one token.
+    #[inline]
     #[must_use]
     pub fn is(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0)

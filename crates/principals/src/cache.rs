@@ -197,6 +197,7 @@ impl ProfileCache {
 
     /// How often somebody was invalidated. An answer from before the last time may be wrong, whoever it
     /// was about; one lookup tells.
+    #[inline]
     #[must_use]
     pub fn generation(&self) -> u64 {
         self.generation.load(Ordering::SeqCst)

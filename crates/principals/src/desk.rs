@@ -38,6 +38,7 @@ pub struct Desk {
 
 impl Principals {
     /// To be taken before the profile of a [`Desk`] is resolved: what changes in between makes the desk old.
+    #[inline]
     #[must_use]
     pub fn seen(&self) -> Seen {
         Seen { generation: self.profiles.generation(), revocations: self.revocations.count() }
@@ -62,6 +63,7 @@ impl Principals {
 impl Desk {
     /// Whether a lookup now would find what this desk holds: nobody was invalidated or revoked since, the
     /// token has not fired, and the profile's file need not be looked at again yet.
+    #[inline]
     #[must_use]
     pub fn is_current(&self, principals: &Principals, now: Instant) -> bool {
         now < self.stale_at && self.seen == principals.seen() && self.token.standing() == Standing::Live

@@ -115,6 +115,7 @@ impl Queues {
 impl Places {
     /// A call through `capsule`, not computing yet. `limit` is the principal's as of now and applies to
     /// all its calls from this one's first place on.
+    #[inline]
     #[must_use]
     pub fn turn<'a>(&'a self, capsule: &'a CapsuleId, limit: u64) -> Turn<'a> {
         Turn { capsule, limit: limit.max(1), queue: &self.0, place: Place::Nowhere }
@@ -123,38 +124,45 @@ impl Places {
 
 impl Turn<'_> {
     /// Takes a place, or waits in line for one.
+    #[inline]
     pub fn poll_enter(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        match self.place {
+        let new = match self.place {
             Place::Inside => return Poll::Ready(()),
-            Place::Nowhere | Place::Outside => {
-                let new = self.place == Place::Nowhere;
-                if new {
-                    self.queue.limit.store(self.limit, Ordering::Release);
-                }
-                if self.queue.count.enter(new, self.queue.limit()) {
-                    self.place = Place::Inside;
-                    return Poll::Ready(());
-                }
-                if new {
-                    self.queue.count.begin_call();
-                }
-                let mut line = self.queue.line.lock();
-                self.place = Place::Waiting(line.join(self.capsule, cx.waker()));
-                // Whoever leaves from here on serves the line; who left before is seen by the look below.
-                self.queue.count.note_line(true);
-                self.queue.serve(line);
+            Place::Waiting(ticket) => return self.poll_line(ticket, cx),
+            Place::Outside => false,
+            Place::Nowhere => {
+                self.queue.limit.store(self.limit, Ordering::Release);
+                true
             }
-            Place::Waiting(ticket) => {
-                let mut line = self.queue.line.lock();
-                if !line.renew(self.capsule, ticket, cx.waker()) {
-                    // Whoever left the line was counted in by `serve`.
-                    self.place = Place::Inside;
-                    return Poll::Ready(());
-                }
-                // A limit that was raised meanwhile lets more in than have left.
-                self.queue.serve(line);
-            }
+        };
+        if self.queue.count.enter(new, self.queue.limit()) {
+            self.place = Place::Inside;
+            return Poll::Ready(());
         }
+        if new {
+            self.queue.count.begin_call();
+        }
+        self.join_line(cx);
+        Poll::Pending
+    }
+
+    fn join_line(&mut self, cx: &mut Context<'_>) {
+        let mut line = self.queue.line.lock();
+        self.place = Place::Waiting(line.join(self.capsule, cx.waker()));
+        // Whoever leaves from here on serves the line; who left before is seen by the look below.
+        self.queue.count.note_line(true);
+        self.queue.serve(line);
+    }
+
+    fn poll_line(&mut self, ticket: u64, cx: &mut Context<'_>) -> Poll<()> {
+        let mut line = self.queue.line.lock();
+        if !line.renew(self.capsule, ticket, cx.waker()) {
+            // Whoever left the line was counted in by `serve`.
+            self.place = Place::Inside;
+            return Poll::Ready(());
+        }
+        // A limit that was raised meanwhile lets more in than have left.
+        self.queue.serve(line);
         Poll::Pending
     }
 
@@ -166,6 +174,7 @@ impl Turn<'_> {
     }
 
     /// Gives the place back for good; what dropping does.
+    #[inline]
     pub fn end(&mut self) {
         if self.place != Place::Nowhere {
             self.give_back(Place::Nowhere);

@@ -63,6 +63,7 @@ impl Revocations {
     }
 
     /// How often anybody was revoked. Who was served before the last time may have been the one.
+    #[inline]
     #[must_use]
     pub fn count(&self) -> u64 {
         self.count.load(Ordering::SeqCst)

@@ -75,6 +75,7 @@ impl FuelBudget {
     }
 
     /// What one invocation may burn in total.
+    #[inline]
     #[must_use]
     pub fn per_invocation(&self) -> u64 {
         self.per_invocation
@@ -143,6 +144,7 @@ impl FuelAccount {
     }
 
     /// Reserves the share of one call if there is room for it at once.
+    #[inline]
     #[must_use]
     pub fn try_admit(&self, rate: FuelRate, now: Instant) -> Option<Admission<'_>> {
         self.take(rate, now).ok()
@@ -155,6 +157,7 @@ impl FuelAccount {
     }
 
     /// The reservation, or how long to wait for it.
+    #[inline]
     fn take(&self, rate: FuelRate, now: Instant) -> Result<Admission<'_>, Duration> {
         let per_second = rate.per_second;
         let share = rate.share.min(self.per_invocation);
@@ -167,6 +170,7 @@ impl FuelAccount {
         }
     }
 
+    #[inline]
     fn settle(&self, per_second: u64, charged: u64, actual: u64) {
         let mut window = self.window.lock();
         self.total.add(actual);
@@ -198,6 +202,7 @@ impl Admission<'_> {
     /// enough to pace, coarse enough to cost nothing. A tokio worker under load looks at its timers once in 61
     /// turns, so the longest turn times 61 is how late host work may come; with five times as much it was
     /// 120 ms for 64 handlers on two workers, where 50 ms are promised.
+    #[inline]
     #[must_use]
     pub fn interval(&self) -> u64 {
         (self.share / 8).clamp(1_000_000, 10_000_000)
@@ -215,6 +220,7 @@ impl Admission<'_> {
     }
 
     /// Ends the call with what it really burnt.
+    #[inline]
     pub fn settle(self, actual: u64) {
         self.account.settle(self.per_second, self.share.max(self.spent), actual);
     }

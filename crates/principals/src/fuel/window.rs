@@ -22,6 +22,7 @@ impl Window {
     }
 
     /// Adds `fuel` if the level then still is within one second of `rate`.
+    #[inline]
     pub(super) fn try_take(&mut self, fuel: u64, rate: u64, now: Instant) -> bool {
         self.drain(rate, now);
         let fits = self.level.saturating_add(fuel) <= rate;
@@ -38,6 +39,7 @@ impl Window {
     }
 
     /// Gives back what was taken and not used.
+    #[inline]
     pub(super) fn refund(&mut self, fuel: u64) {
         self.level = self.level.saturating_sub(fuel);
     }
@@ -61,6 +63,7 @@ impl Window {
         self.level == 0
     }
 
+    #[inline]
     fn drain(&mut self, rate: u64, now: Instant) {
         if self.level > 0 {
             let elapsed = now.saturating_duration_since(self.at);

@@ -31,6 +31,7 @@ impl Count {
     }
 
     /// Takes a place if there is one and nobody waits for it, together with the call that is `new`.
+    #[inline]
     pub(super) fn enter(&self, new: bool, limit: u64) -> bool {
         self.add(if new { ONE_CALL + 1 } else { 1 }, limit, LINE)
     }
@@ -47,6 +48,7 @@ impl Count {
     }
 
     /// Gives a place back, and the call with it that is `over`. Whether there is a line.
+    #[inline]
     pub(super) fn leave(&self, over: bool) -> bool {
         let what = if over { ONE_CALL + 1 } else { 1 };
         self.0.fetch_sub(what, Ordering::AcqRel) & LINE != 0
