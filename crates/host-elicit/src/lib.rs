@@ -6,7 +6,9 @@
 //!
 //! ```
 //! use std::sync::Arc;
-//! use astrid_host_context::*;
+//! use astrid_host_context::{
+//!     CallContext, CallSlot, CapsuleId, HostContext, HostCx, HostServices, LifecyclePhase, Principal,
+//! };
 //! use astrid_host_elicit::*;
 //! use wasmtime::component::{Linker, ResourceTable};
 //!
@@ -38,7 +40,7 @@
 //! let mut state = State { call, services, table, elicit };
 //!
 //! let (key, description) = ("api_key".to_owned(), "Your key".to_owned());
-//! let request = Request { kind: Kind::Secret, key, description, options: None, default: None };
+//! let request = Elicitation { kind: Kind::Secret, key, description, options: None, default: None };
 //! let mut view = state.elicit();
 //! let person = async { asked_rx.recv().await.unwrap().answer(Reply::value("s3cret")) };
 //! let (answer, _) = tokio::join!(view.elicit(request), person);
@@ -88,7 +90,7 @@ pub use ctx::{ElicitCtx, ElicitCtxBuilder};
 pub use error::{Error, arms};
 pub use key::{InvalidKey, Key, MAX_KEY};
 pub use prompter::{Asking, Prompt, Prompter, Sender, Unanswered};
-pub use question::{Field, Kind, Question, Request};
+pub use question::{Elicitation, Field, Kind, Question};
 pub use questions::{PATIENCE, PENDING, PENDING_OF_PRINCIPAL, Questions, QuestionsBuilder};
 pub use secrets::{BoxFuture, MemorySecrets, Secrets, SecretsUnavailable, Slot};
 pub use text::{Description, InvalidText, MAX_DEFAULT, MAX_DESCRIPTION, MAX_OPTION, MAX_OPTIONS, Options};

@@ -9,7 +9,7 @@ use crate::answer::Answer;
 use crate::ctx::ElicitCtx;
 use crate::op_table::{ELICIT, HAS_SECRET, SENT};
 use crate::{
-    AnswerText, ElicitCtxView, Error, Key, Prompt, Question, Reply, Request, Response, Slot, Unanswered,
+    AnswerText, ElicitCtxView, Elicitation, Error, Key, Prompt, Question, Reply, Response, Slot, Unanswered,
 };
 
 impl ElicitCtxView<'_> {
@@ -19,7 +19,7 @@ impl ElicitCtxView<'_> {
     /// # Errors
     /// In this order: the call may not ask; the question is not well formed; too many wait; nobody answered,
     /// declined, or was there any more; the answer does not fit; the call is over; the store.
-    pub async fn elicit(&mut self, request: Request) -> Result<Response, Error> {
+    pub async fn elicit(&mut self, request: Elicitation) -> Result<Response, Error> {
         let entry = self.host.enter(&ELICIT);
         let ctx = &*self.ctx;
         // Only the wait for the answer may be interrupted: whether a secret is stored must not be in doubt.

@@ -31,7 +31,7 @@ impl Kind {
 
 /// A question as a guest put it, unchecked.
 #[derive(Debug, Clone)]
-pub struct Request {
+pub struct Elicitation {
     /// The kind of answer.
     pub kind: Kind,
     /// The value's name.
@@ -78,8 +78,8 @@ impl Question {
     ///
     /// # Errors
     /// [`Error::InvalidKey`] or [`Error::InvalidText`].
-    pub fn parse(request: Request) -> Result<Self, Error> {
-        let Request { kind, key, description, options, default } = request;
+    pub fn parse(request: Elicitation) -> Result<Self, Error> {
+        let Elicitation { kind, key, description, options, default } = request;
         let (key, description) = (Key::parse(key)?, Description::parse(&description)?);
         let field = match kind {
             Kind::Text => Field::Text { default: default.as_deref().map(offered).transpose()? },

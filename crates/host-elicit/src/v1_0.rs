@@ -14,7 +14,7 @@ pub mod bindings {
 use bindings::astrid::elicit::host::{ElicitRequest, ElicitResponse, ElicitType, ErrorCode, Host};
 
 use crate::error::arms;
-use crate::{AnswerText, ElicitCtxView, Error, Kind, Request, Response};
+use crate::{AnswerText, ElicitCtxView, Elicitation, Error, Kind, Response};
 
 impl Host for ElicitCtxView<'_> {
     async fn elicit(&mut self, request: ElicitRequest) -> Result<ElicitResponse, ErrorCode> {
@@ -26,7 +26,7 @@ impl Host for ElicitCtxView<'_> {
     }
 }
 
-impl From<ElicitRequest> for Request {
+impl From<ElicitRequest> for Elicitation {
     fn from(request: ElicitRequest) -> Self {
         let ElicitRequest { kind, key, description, options, default_value } = request;
         let kind = match kind {
