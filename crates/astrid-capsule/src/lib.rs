@@ -39,6 +39,8 @@ pub use kernel::Kernel;
 pub use packages::{KernelView, PACKAGES};
 
 #[cfg(feature = "runtime")]
+mod asked;
+#[cfg(feature = "runtime")]
 mod cache;
 #[cfg(feature = "runtime")]
 mod capsule;
@@ -54,6 +56,8 @@ mod cpu;
 mod dispatch;
 #[cfg(feature = "runtime")]
 mod domains;
+#[cfg(feature = "runtime")]
+mod elicit;
 #[cfg(feature = "runtime")]
 mod engine;
 #[cfg(feature = "runtime")]
@@ -106,6 +110,7 @@ pub use {
     capsule::{BoxFuture, Capsule, HandlerResult, Invoker, Readiness, SharedCapsule, State},
     config::{Allocation, Config},
     config_file::ConfigError,
+    elicit::{Prompt, Prompts},
     engine::WasmHost,
     error::{CapsuleError, Code},
     exclusive::Exclusive,
