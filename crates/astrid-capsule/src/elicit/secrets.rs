@@ -153,3 +153,84 @@ impl Drop for Armed {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use astrid_host_elicit::Key;
+    use astrid_host_sys::FileSecrets;
+    use astrid_host_testkit::contract;
+
+    fn slot(key: &str) -> Slot {
+        let (principal, capsule) = ("alice".parse().unwrap(), "mail".parse().unwrap());
+        Slot { principal, capsule, key: Key::parse(key).unwrap() }
+    }
+
+    async fn read(store: &Arc<dyn SecretStore>, key: &str) -> Option<String> {
+        let found = store.get(&scope(&slot(key)), key).await.unwrap();
+        found.map(|value| value.to_string())
+    }
+
+    fn text(text: &str) -> AnswerText {
+        AnswerText::from(text.to_owned())
+    }
+
+    #[tokio::test]
+    async fn the_file_store_passes_the_suite() {
+        let dir = tempfile::tempdir().unwrap();
+        let count = std::sync::atomic::AtomicU32::new(0);
+        contract::elicit::all(async || {
+            let n = count.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            Arc::new(Stored(Arc::new(FileSecrets::new(dir.path().join(n.to_string()))))) as Arc<dyn Secrets>
+        })
+        .await;
+    }
+
+    // elicit §3: has-secret never answers true for a record that does not open
+    #[tokio::test]
+    async fn a_file_that_is_no_secret_is_unavailable_and_not_there() {
+        let dir = tempfile::tempdir().unwrap();
+        let stored = Stored(Arc::new(FileSecrets::new(dir.path())));
+        stored.store(&slot("a"), text("x")).await.unwrap();
+        std::fs::write(dir.path().join("alice/mail/a"), [0xff, 0xfe]).unwrap();
+        stored.has(&slot("a")).await.unwrap_err();
+        assert!(!stored.has(&slot("b")).await.unwrap());
+    }
+
+    // guest case 29
+    #[tokio::test]
+    async fn what_is_taken_back_is_as_it_was_before_and_whatever_comes_later_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let store: Arc<dyn SecretStore> = Arc::new(FileSecrets::new(dir.path()));
+        Stored(store.clone()).store(&slot("old"), text("1")).await.unwrap();
+        let (secrets, undo) = HookSecrets::new(store.clone());
+        for (key, value) in [("old", "2"), ("old", "3"), ("new", "4")] {
+            secrets.store(&slot(key), text(value)).await.unwrap();
+        }
+        assert!(secrets.has(&slot("new")).await.unwrap());
+        assert_eq!(
+            (read(&store, "old").await.unwrap(), read(&store, "new").await.unwrap()),
+            ("3".into(), "4".into())
+        );
+        undo.armed().fire().await;
+        assert_eq!((read(&store, "old").await.as_deref(), read(&store, "new").await), (Some("1"), None));
+        secrets.store(&slot("new"), text("late")).await.unwrap_err();
+        assert_eq!(read(&store, "new").await, None);
+    }
+
+    #[tokio::test]
+    async fn an_armed_one_runs_when_it_is_dropped_and_a_released_one_does_not() {
+        let dir = tempfile::tempdir().unwrap();
+        let store: Arc<dyn SecretStore> = Arc::new(FileSecrets::new(dir.path()));
+        let (kept, undo) = HookSecrets::new(store.clone());
+        kept.store(&slot("kept"), text("1")).await.unwrap();
+        drop(undo.armed().release());
+        let (secrets, undo) = HookSecrets::new(store.clone());
+        secrets.store(&slot("dropped"), text("1")).await.unwrap();
+        drop(undo.armed());
+        while read(&store, "dropped").await.is_some() {
+            tokio::task::yield_now().await;
+        }
+        assert!(read(&store, "kept").await.is_some());
+    }
+}
