@@ -216,14 +216,16 @@ async fn an_answer_that_is_given_while_the_question_is_being_said_is_heard() {
             let id = prompt["request_id"].as_str().unwrap();
             let body = json!({ "type": "elicit_response", "request_id": id, "value": "quick" });
             let topic = Topic::host(&format!("{REPLIES}.{id}")).unwrap();
-            let draft = Draft::new(
-                topic,
-                Payload::parse(body.to_string()).unwrap(),
-                // Of another lane, whose turn the question does not hold.
-                speaking("alice", OWNER),
-            )
-            .charged_to("quick".parse().unwrap());
-            self.0.get().unwrap().announce(draft);
+            let payload = Payload::parse(body.to_string()).unwrap();
+            let draft =
+                Draft::new(topic, payload, speaking("alice", OWNER)).charged_to("quick".parse().unwrap());
+            let (bus, (given, done)) = (self.0.get().unwrap().clone(), std::sync::mpsc::channel());
+            std::thread::spawn(move || {
+                bus.announce(draft);
+                let _ = given.send(());
+            });
+            // Two lanes may share a turn; then the answer comes right after the publication.
+            let _ = done.recv_timeout(Duration::from_secs(1));
         }
     }
 

@@ -21,6 +21,10 @@ impl Guest for Hooker {
             "list" => json!(kv::kv_list_keys("").unwrap_or_default()),
             "set" => json!(kv::kv_set(key, input["value"].as_str().unwrap_or_default().as_bytes()).is_ok()),
             "ask" => ask::ask(&input),
+            "ask-name" => {
+                say(json!({ "answer": ask::ask(&json!({ "key": "name" })) }));
+                json!(null)
+            }
             "has-secret" => ask::has(key),
             "config" => json!(sys::get_config(key).ok().flatten()),
             _ => return CapsuleResult { action: "deny".to_owned(), data: None },
