@@ -94,7 +94,7 @@ impl Prompter for AskOnBus {
     fn is_live(&self, owner: Uuid) -> bool {
         self.open.is_minted(owner)
             || self.dispatcher.turn_of(owner).is_some()
-            || self.connections.peers().iter().any(|peer| peer.owner == owner)
+            || self.connections.is_open(owner)
     }
 
     fn ask<'a>(&'a self, prompt: Prompt<'a>) -> Asking<'a> {
