@@ -279,7 +279,7 @@ async fn a_secret_lies_in_its_own_file_and_nowhere_else_below_the_home() {
     }
     assert!(looked > 3, "{looked}");
     let own = place.home().join("state/secrets/alice/hooker/token");
-    assert_eq!(found, [own.clone()]);
+    assert_eq!(found, std::slice::from_ref(&own));
     let mode = std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(own).unwrap().permissions());
     assert_eq!(mode & 0o777, 0o600);
 }
