@@ -1,5 +1,6 @@
 //! A capsule as a whole: its manifest, its engines, its state.
 
+use std::future::ready;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
@@ -8,6 +9,7 @@ use astrid_capsule_manifest::{Binding, CapsuleManifest};
 use astrid_host_context::{Principal, Uuid};
 use astrid_host_uplink::{Endpoint, InboundRx};
 use bytes::Bytes;
+use futures_util::FutureExt;
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
@@ -66,8 +68,21 @@ impl CompositeCapsule {
     }
 }
 
-fn or_deny(answer: Result<HandlerResult, String>) -> HandlerResult {
-    answer.unwrap_or_else(|reason| HandlerResult::Deny { reason })
+/// What the handler says, if there is one. Two plain steps around the engine's future: an async block around it
+/// would be a second state machine that every call goes through.
+fn answer<'a>(
+    handler: Result<&'a WasmEngine, CapsuleError>,
+    action: &'a str,
+    payload: Bytes,
+    caller: Option<&'a Invoker>,
+) -> BoxFuture<'a, Result<HandlerResult, CapsuleError>> {
+    match handler {
+        Ok(wasm) => Box::pin(wasm.invoke(action, payload, caller).map(|answer| {
+            // Whatever goes wrong is a deny, so that a chain stops closed.
+            Ok(answer.unwrap_or_else(|reason| HandlerResult::Deny { reason }))
+        })),
+        Err(error) => Box::pin(ready(Err(error))),
+    }
 }
 
 impl Capsule for CompositeCapsule {
@@ -111,10 +126,7 @@ impl Capsule for CompositeCapsule {
         payload: Bytes,
         caller: Option<&'a Invoker>,
     ) -> BoxFuture<'a, Result<HandlerResult, CapsuleError>> {
-        Box::pin(async move {
-            let handler = self.handler(action)?;
-            Ok(or_deny(handler.invoke(action, &payload, caller).await))
-        })
+        answer(self.handler(action), action, payload, caller)
     }
 
     fn run_job<'a>(
@@ -123,13 +135,11 @@ impl Capsule for CompositeCapsule {
         payload: Bytes,
         caller: Option<&'a Invoker>,
     ) -> BoxFuture<'a, Result<HandlerResult, CapsuleError>> {
-        Box::pin(async move {
-            self.ready()?;
-            match &self.wasm {
-                Some(wasm) if wasm.has_handlers() => Ok(or_deny(wasm.invoke(action, &payload, caller).await)),
-                _ => Err(self.refused(Code::NotSupported, "has no handlers")),
-            }
-        })
+        let handler = self.ready().and_then(|()| {
+            let wasm = self.wasm.as_ref().filter(|wasm| wasm.has_handlers());
+            wasm.ok_or_else(|| self.refused(Code::NotSupported, "has no handlers"))
+        });
+        answer(handler, action, payload, caller)
     }
 
     fn tools(&self) -> Option<Vec<ToolDescriptor>> {

@@ -29,6 +29,10 @@ pub enum Code {
     Timeout,
     /// A wait was cancelled.
     Cancelled,
+    /// A capsule could not be installed or removed as it was asked for.
+    Install,
+    /// Nobody approved what a capsule asks for.
+    Unapproved,
     /// The home directory, store or configuration cannot be used.
     Host,
 }
@@ -50,6 +54,8 @@ impl Code {
             Self::Manifest => "manifest",
             Self::Timeout => "timeout",
             Self::Cancelled => "cancelled",
+            Self::Install => "install",
+            Self::Unapproved => "unapproved",
             Self::Host => "host",
         }
     }

@@ -99,6 +99,7 @@ mod wasm;
 pub use {
     astrid_airlock::LocalEgress,
     astrid_capsule_discovery::{Finding, SearchPath, Severity, Skipped, Trust},
+    astrid_capsule_install::{Conflict, Step as InstallStep},
     astrid_dispatch::{Access, HookService, Limits, NativeGuard},
     astrid_event_bus::LifecycleEvent,
     astrid_host_http::{Consent, HttpSettings},
@@ -117,8 +118,9 @@ pub use {
     exempt::Exempt,
     home::Home,
     runtime::{
-        BootError, BootFailure, BootReport, Booted, HookOutcome, HookPhase, NetworkFigures, Runtime,
-        RuntimeBuilder, Schema, UplinkDescriptor,
+        Answer, BootError, BootFailure, BootReport, Booted, HookOutcome, HookPhase, InstallDesk,
+        InstallOptions, Installed, NetworkFigures, Proposal, Question, Runtime, RuntimeBuilder, Schema,
+        UplinkDescriptor,
     },
     timings::Timings,
     tools::ToolDescriptor,

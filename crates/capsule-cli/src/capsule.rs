@@ -2,11 +2,11 @@
 
 use std::path::Path;
 
+use astrid_capsule_install::{META_FILE, Meta};
 use astrid_capsule_manifest::{CapsuleManifest, ComponentDef, ComponentKind, MANIFEST_FILE};
 
 use crate::component::{Component, State};
 use crate::error::CliError;
-use crate::meta::{self, META_FILE};
 
 /// One error for each file that the manifest names, components apart, and that is not there.
 pub(crate) fn missing_files(dir: &Path, manifest: &CapsuleManifest) -> Vec<CliError> {
@@ -50,7 +50,7 @@ pub(crate) fn hash_fault(
         return Err(differs(&format!("[component.hash] of {MANIFEST_FILE}"), pinned));
     }
     // The record is of the capsule's program; a library is only ever pinned.
-    let record = if is_program(manifest, component) { meta::read(dir)? } else { None };
+    let record = if is_program(manifest, component) { Meta::read(dir)? } else { None };
     match record.and_then(|meta| meta.wasm_hash) {
         Some(recorded) if recorded != hash => Err(differs(META_FILE, &recorded)),
         None if component.hash.is_none() => Err(CliError::at(&path, "has no recorded BLAKE3 hash").allowed(

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::path::Path;
 
+use astrid_capsule_install::InstallError;
 use astrid_capsule_manifest::ManifestError;
 
 /// Exit code when something that was given or found is wrong.
@@ -47,6 +48,12 @@ impl CliError {
     /// The lines, never none.
     pub(crate) fn lines(&self) -> &[String] {
         &self.lines
+    }
+}
+
+impl From<InstallError> for CliError {
+    fn from(error: InstallError) -> Self {
+        Self { lines: error.to_string().lines().map(cause).collect() }
     }
 }
 

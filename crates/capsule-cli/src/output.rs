@@ -56,6 +56,12 @@ pub(crate) fn diagnostic(line: &str) {
     let _ = writeln!(anstream::stderr().lock(), "{line}");
 }
 
+/// Writes a question to stderr; the answer is typed behind it.
+pub(crate) fn question(text: &str) {
+    let mut stderr = anstream::stderr().lock();
+    let _ = stderr.write_all(text.as_bytes()).and_then(|()| stderr.flush());
+}
+
 /// Passes the output of a program that failed on to stderr.
 pub(crate) fn pass_on(foreign: &str) {
     // Nobody is left to tell when stderr is gone.

@@ -109,6 +109,19 @@ impl CronService {
         Ok(())
     }
 
+    /// The capsule is uninstalled for one principal: what was scheduled for them is forgotten.
+    ///
+    /// # Errors
+    /// The store failed; what it still has fires again after the next [`CronService::activate`].
+    pub async fn forget_for(&self, capsule: &str, principal: &str) -> Result<(), JobStoreError> {
+        let _turn = self.shared.changes.lock().await;
+        for job in self.shared.store.load(capsule).await?.iter().filter(|job| job.principal == principal) {
+            self.shared.store.remove(&job.key()).await?;
+            self.shared.table.lock().remove(&job.key());
+        }
+        Ok(())
+    }
+
     /// Schedules a job for `principal`, in place of one with the same name, and answers when it fires first.
     ///
     /// # Errors

@@ -311,6 +311,11 @@ async fn a_reload_keeps_scheduled_jobs_and_reads_declared_ones_anew() {
     assert_eq!(names(&cron), ["mine", "new"]);
     pass(61).await;
     assert_eq!(actions.fired.lock().iter().map(|one| &*one.key.name).collect::<Vec<_>>(), ["new"]);
+    cron.forget_for("c", "bob").await.unwrap();
+    assert_eq!(names(&cron), ["mine", "new"], "bob had none");
+    cron.forget_for("c", "alice").await.unwrap();
+    assert_eq!(names(&cron), ["new"]);
+    cron.schedule("c", "alice", job("mine", "@every 1h")).await.unwrap();
     cron.forget("c").await.unwrap();
     cron.activate("c", "owner", &[]).await.unwrap();
     assert!(names(&cron).is_empty());

@@ -41,7 +41,7 @@ pub struct Invocation<'a> {
     /// The effective principal.
     pub principal: Option<&'a Principal>,
     /// The message being served, shared with whoever else serves it.
-    pub caller: Option<Arc<Caller>>,
+    pub caller: Option<&'a Arc<Caller>>,
     /// When every wait of the call ends.
     pub deadline: Option<Instant>,
     /// The token in force.
@@ -109,7 +109,10 @@ impl CallContext {
         if !inner.cancellation.is(cancellation) {
             inner.cancellation = cancellation.clone();
         }
-        inner.caller = caller;
+        // Whoever serves one message again and again has it already.
+        if inner.caller.as_ref().map(Arc::as_ptr) != caller.map(Arc::as_ptr) {
+            inner.caller = caller.cloned();
+        }
         inner.deadline = deadline;
         inner.invocation = number;
     }
@@ -310,7 +313,7 @@ mod tests {
             let deadline = Some(Instant::now());
             call.serve(Invocation {
                 principal,
-                caller: Some(Arc::new(caller)),
+                caller: Some(&Arc::new(caller)),
                 deadline,
                 cancellation,
                 number,

@@ -92,6 +92,24 @@ impl EnvFiles {
         self.root.replace(&place.folders(), &place.file, &text)
     }
 
+    /// What the file holds now, for whoever changes it; `None` if there is none. Waits for the disk.
+    ///
+    /// # Errors
+    /// It cannot be read, or is not what an overlay is.
+    pub fn read(&self, scope: &Scope) -> io::Result<Option<Values>> {
+        let Some(place) = Place::of(scope) else { return Ok(None) };
+        let text = self.root.read(&place.folders(), &place.file, Privacy::OwnerOnly)?;
+        text.map(|text| parse(&text).map_err(io::Error::other)).transpose()
+    }
+
+    /// Removes the file, if there is one. Waits for the disk.
+    ///
+    /// # Errors
+    /// It cannot be removed.
+    pub fn remove(&self, scope: &Scope) -> io::Result<()> {
+        Place::of(scope).map_or(Ok(()), |place| self.root.remove(&place.folders(), &place.file))
+    }
+
     fn is_current(&self, scope: &Scope) -> bool {
         let Some(place) = Place::of(scope) else { return true };
         let Some(now) = self.root.stamp_cached(&place.path()) else { return false };

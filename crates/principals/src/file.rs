@@ -165,6 +165,15 @@ impl Root {
         Ok(fsync(&folder)?)
     }
 
+    /// Removes the file, if it is there, for good.
+    pub(crate) fn remove(&self, folders: &[&str], name: &str) -> io::Result<()> {
+        let Some(folder) = self.folder(folders)? else { return Ok(()) };
+        match unlinkat(&folder, name, AtFlags::empty()) {
+            Err(Errno::NOENT) => Ok(()),
+            other => Ok(other.and_then(|()| fsync(&folder))?),
+        }
+    }
+
     /// Opens a folder; `None` when it is not there.
     pub(crate) fn folder(&self, folders: &[&str]) -> io::Result<Option<OwnedFd>> {
         absent_as_none(self.walk(folders))

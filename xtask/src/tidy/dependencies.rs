@@ -45,7 +45,7 @@ fn allowed(from: &str, to: &str) -> bool {
             to == "host-context"
         }
         "security-gate" => ["host-context", "capsule-manifest"].contains(&to),
-        "capsule-discovery" | "cron" => to == "capsule-manifest",
+        "capsule-discovery" | "capsule-install" | "cron" => to == "capsule-manifest",
         "dispatch" => ["host-context", "event-bus"].contains(&to),
         "store-redb" => to == "host-context" || (is_domain(to) && !to.contains("-v")),
         // A later version builds on its own engine, and on what that may name.
@@ -99,6 +99,7 @@ mod tests {
             ("astrid-capsule", "astrid-capsule-manifest"),
             ("astrid-capsule-discovery", "astrid-capsule-manifest"),
             ("astrid-cron", "astrid-capsule-manifest"),
+            ("astrid-capsule-install", "astrid-capsule-manifest"),
             ("capsule-cli", "astrid-capsule"),
         ] {
             assert!(passes(from, to), "{from} on {to}");
@@ -121,6 +122,7 @@ mod tests {
             ("astrid-capsule-manifest", "astrid-guest"),
             ("astrid-cron", "astrid-host-kv"),
             ("astrid-capsule-discovery", "astrid-capsule"),
+            ("astrid-capsule-install", "astrid-principals"),
             ("astrid-store-redb", "astrid-capsule"),
             ("astrid-security-gate", "astrid-host-ipc"),
             ("astrid-host-kv", "astrid-security-gate"),

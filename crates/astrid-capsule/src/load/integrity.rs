@@ -2,8 +2,20 @@
 
 use std::path::Path;
 
-use super::locate::{Meta, is_hash};
+use astrid_capsule_install::{Meta, is_hash};
+
 use crate::{CapsuleError, Code};
+
+/// What becomes of a component that carries no hash.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Unrecorded {
+    /// It is not loaded.
+    Refused,
+    /// It is, for development.
+    Warned,
+    /// It is about to be recorded.
+    Fine,
+}
 
 /// Checks the bytes that will be compiled against every recorded hash, and returns their own.
 pub(super) fn verify(
@@ -11,7 +23,7 @@ pub(super) fn verify(
     bytes: &[u8],
     pinned: Option<&str>,
     meta: &Meta,
-    allow_unverified: bool,
+    unrecorded: Unrecorded,
 ) -> Result<blake3::Hash, CapsuleError> {
     looks_like_component(file, bytes)?;
     let actual = blake3::hash(bytes);
@@ -30,7 +42,7 @@ pub(super) fn verify(
         }
     }
     if recorded.iter().all(|(_, hash)| hash.is_none()) {
-        if !allow_unverified {
+        if unrecorded == Unrecorded::Refused {
             return Err(CapsuleError::new(
                 Code::Integrity,
                 format!(
@@ -39,7 +51,9 @@ pub(super) fn verify(
                 ),
             ));
         }
-        tracing::warn!(file = %file.display(), "component has no recorded hash and is loaded unverified");
+        if unrecorded == Unrecorded::Warned {
+            tracing::warn!(file = %file.display(), "component has no recorded hash and is loaded unverified");
+        }
     }
     Ok(actual)
 }

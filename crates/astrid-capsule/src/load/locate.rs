@@ -3,47 +3,16 @@
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use serde::Deserialize;
+use astrid_capsule_install::{Meta, is_hash};
 
 use crate::{CapsuleError, Code, Home};
 
 /// No capsule of the published SDK comes near; a larger file is a mistake or an attack.
 const MAX_COMPONENT: u64 = 64 << 20;
-/// The record is one small object.
-const MAX_META: u64 = 64 << 10;
-
-/// What `capsule build` wrote beside the component.
-#[derive(Debug, Default, Deserialize)]
-pub(super) struct Meta {
-    /// BLAKE3 of the component, 64 lower-case hex digits.
-    pub(super) wasm_hash: Option<String>,
-}
-
 /// Reads `meta.json` of a capsule directory; a missing one records nothing.
 pub(super) fn read_meta(dir: &Path) -> Result<Meta, CapsuleError> {
-    let path = dir.join("meta.json");
-    let bytes = match read_bounded(&path, MAX_META) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Meta::default()),
-        other => other.map_err(|error| {
-            CapsuleError::new(Code::Integrity, format!("{}: cannot be read: {error}", path.display()))
-        })?,
-    };
-    serde_json::from_slice(&bytes).map_err(|error| {
-        CapsuleError::new(
-            Code::Integrity,
-            format!(
-                "{}: {error}; allowed: {{\"wasm_hash\": \"<64 lowercase hex digits>\"}} as `capsule build` writes it",
-                path.display()
-            ),
-        )
-    })
-}
-
-/// All of `meta.json`, for reporting; `{}` if there is none that can be read.
-pub(super) fn read_meta_object(dir: &Path) -> serde_json::Value {
-    let read = read_bounded(&dir.join("meta.json"), MAX_META).ok();
-    let object = read.and_then(|bytes| serde_json::from_slice::<serde_json::Map<_, _>>(&bytes).ok());
-    object.unwrap_or_default().into()
+    let read = Meta::read(dir).map_err(|error| CapsuleError::new(Code::Integrity, error))?;
+    Ok(read.unwrap_or_default())
 }
 
 /// Reads the component named by the manifest, or the copy of the content store.
@@ -74,10 +43,6 @@ pub(super) fn read_component(
         Code::NotFound,
         format!("component {}: {error}; build it with `capsule build {}`", named.display(), dir.display()),
     ))
-}
-
-pub(super) fn is_hash(text: &str) -> bool {
-    text.len() == 64 && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
 }
 
 fn read_bounded(path: &Path, max: u64) -> io::Result<Vec<u8>> {

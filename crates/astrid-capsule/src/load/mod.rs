@@ -6,4 +6,5 @@ mod locate;
 mod source;
 
 pub(crate) use imports::{refuse_unoffered, unlinked};
+pub(crate) use integrity::Unrecorded;
 pub(crate) use source::{Program, Source};

@@ -4,10 +4,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use astrid_capsule_discovery::Fingerprint;
+use astrid_capsule_install::Meta;
 use astrid_capsule_manifest::CapsuleManifest;
 use serde_json::Value;
 
-use super::{integrity, locate};
+use super::integrity::{self, Unrecorded};
+use super::locate;
 use crate::{CapsuleError, Code, Home};
 
 /// What a capsule directory holds.
@@ -30,14 +32,14 @@ pub(crate) struct Program {
 
 impl Source {
     /// Reads manifest and component. Blocks on the disk: call it off the runtime's workers.
-    pub(crate) fn open(dir: &Path, home: &Home, allow_unverified: bool) -> Result<Self, CapsuleError> {
+    pub(crate) fn open(dir: &Path, home: &Home, unrecorded: Unrecorded) -> Result<Self, CapsuleError> {
         let path = dir.join("Capsule.toml");
         let (manifest, warnings) = astrid_capsule_manifest::load_manifest(&path)
             .map_err(|error| CapsuleError::new(Code::Manifest, error))?;
         for warning in warnings {
             tracing::warn!(capsule = %manifest.package.name, "{warning}");
         }
-        Self::with_manifest(dir, manifest, None, home, allow_unverified)
+        Self::with_manifest(dir, manifest, None, home, unrecorded)
     }
 
     /// Reads the component of a capsule whose manifest was read before, and maybe approved with it.
@@ -46,11 +48,10 @@ impl Source {
         manifest: CapsuleManifest,
         approved: Option<Fingerprint>,
         home: &Home,
-        allow_unverified: bool,
+        unrecorded: Unrecorded,
     ) -> Result<Self, CapsuleError> {
         let id = manifest.package.name.clone();
-        let program =
-            program(dir, &manifest, home, allow_unverified).map_err(|error| error.in_capsule(&id))?;
+        let program = program(dir, &manifest, home, unrecorded).map_err(|error| error.in_capsule(&id))?;
         if let (Some(approved), Some(program)) = (&approved, &program) {
             let actual = program.hash.to_hex();
             if !approved.wasm_hashes.iter().any(|hash| hash == actual.as_str()) {
@@ -59,7 +60,7 @@ impl Source {
                 return Err(CapsuleError::of(&id, Code::Integrity, problem));
             }
         }
-        let meta = locate::read_meta_object(dir);
+        let meta = Meta::read_object(dir).unwrap_or_default().into();
         Ok(Self { dir: dir.to_owned(), manifest, program, meta, approved })
     }
 }
@@ -68,11 +69,11 @@ fn program(
     dir: &Path,
     manifest: &CapsuleManifest,
     home: &Home,
-    allow_unverified: bool,
+    unrecorded: Unrecorded,
 ) -> Result<Option<Program>, CapsuleError> {
     let Some(component) = manifest.executable() else { return Ok(None) };
     let meta = locate::read_meta(dir)?;
     let (file, bytes) = locate::read_component(dir, &component.file, &meta, home)?;
-    let hash = integrity::verify(&file, &bytes, component.hash.as_deref(), &meta, allow_unverified)?;
+    let hash = integrity::verify(&file, &bytes, component.hash.as_deref(), &meta, unrecorded)?;
     Ok(Some(Program { bytes: bytes.into(), hash }))
 }

@@ -8,12 +8,12 @@ use super::shelf::Shelf;
 use super::{Unavailable, before};
 
 /// All places of a shelf, or while it is still waiting for some, those it has. Dropping it gives them back.
-pub(crate) struct AllPlaces<T> {
+pub(crate) struct AllPlaces<T: Send> {
     shelf: Arc<Shelf<T>>,
     places: usize,
 }
 
-impl<T> AllPlaces<T> {
+impl<T: Send> AllPlaces<T> {
     /// Takes every place: those that are free at once, and each of the others before anybody who comes later.
     pub(super) async fn of<E>(shelf: &Arc<Shelf<T>>, until: Option<Instant>) -> Result<Self, Unavailable<E>> {
         let (free, waiting) = shelf.take_free().ok_or(Unavailable::Closed)?;
@@ -27,7 +27,7 @@ impl<T> AllPlaces<T> {
     }
 }
 
-impl<T> Drop for AllPlaces<T> {
+impl<T: Send> Drop for AllPlaces<T> {
     fn drop(&mut self) {
         self.shelf.give_back_places(self.places);
     }

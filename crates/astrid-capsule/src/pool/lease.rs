@@ -7,7 +7,7 @@ use super::shelf::Loan;
 
 /// One item for one call. Dropping it discards the item, which is right after a trap, a
 /// cancellation or a lost future; [`Lease::give_back`] keeps it for the same principal's next call.
-pub(crate) struct Lease<'a, T> {
+pub(crate) struct Lease<'a, T: Send> {
     // In this order: the next waiter is woken after the item is gone.
     item: Tagged<T>,
     loan: Loan<'a, T>,
@@ -16,7 +16,7 @@ pub(crate) struct Lease<'a, T> {
     turn: Option<Box<OwnedSemaphorePermit>>,
 }
 
-impl<'a, T> Lease<'a, T> {
+impl<'a, T: Send> Lease<'a, T> {
     pub(super) fn new(item: Tagged<T>, loan: Loan<'a, T>, turn: Option<Box<OwnedSemaphorePermit>>) -> Self {
         Self { item, loan, turn }
     }

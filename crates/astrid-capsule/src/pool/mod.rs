@@ -5,6 +5,7 @@
 //! memory never carries from one principal to another.
 
 mod exclusive;
+mod front;
 mod idle;
 mod lease;
 mod shelf;

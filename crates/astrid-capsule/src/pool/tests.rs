@@ -1,3 +1,4 @@
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::*;
@@ -280,4 +281,65 @@ async fn draining_waits_for_what_is_lent_and_for_nothing_else() {
     drop(second);
     drained.await;
     assert!(pool.take(Some(&alice)).is_none());
+}
+
+/// Items come and go through the front without the lock; a place that got lost there hangs, and one too many shows.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn no_place_is_lost_or_lent_twice_when_calls_come_and_go_at_once() {
+    const MAX: usize = 3;
+    for max_is_short in [true, false] {
+        let max = if max_is_short { MAX } else { 64 };
+        let pool = Arc::new(Pool::affine(Count::default(), max));
+        let lent = Arc::new(AtomicUsize::new(0));
+        let owners: Arc<parking_lot::Mutex<HashMap<usize, Principal>>> = Arc::default();
+        let calls = (0..12).map(|n| {
+            let (pool, lent, owners) = (pool.clone(), lent.clone(), owners.clone());
+            tokio::spawn(async move {
+                let who = name(["a", "b", "c", "d"][n % 4]);
+                for round in 0..400 {
+                    let mut lease = match pool.take(Some(&who)) {
+                        Some(lease) => lease,
+                        None => pool.checkout(Some(&who), None).await.unwrap(),
+                    };
+                    assert!(lent.fetch_add(1, Ordering::SeqCst) < max);
+                    let owner = owners.lock().entry(*lease.item()).or_insert(who.clone()).clone();
+                    assert_eq!(owner, who, "an item is one principal's for good");
+                    if round % 5 == 0 {
+                        tokio::task::yield_now().await;
+                    }
+                    lent.fetch_sub(1, Ordering::SeqCst);
+                    match round % 50 {
+                        0 => drop(lease),
+                        _ => lease.give_back(),
+                    }
+                    if n == 0 && round % 40 == 0 {
+                        let alone = pool.exclusive(None).await.unwrap();
+                        assert_eq!(lent.load(Ordering::SeqCst), 0);
+                        drop(alone);
+                    }
+                }
+            })
+        });
+        for call in calls.collect::<Vec<_>>() {
+            call.await.unwrap();
+        }
+        let all = pool.exclusive(Some(Instant::now())).await;
+        assert!(all.is_ok(), "every place is free");
+        drop(all);
+        pool.close();
+        pool.drain(Duration::ZERO).await;
+        assert_eq!(pool.idle_len(), 0);
+    }
+}
+
+#[tokio::test]
+async fn the_item_in_front_goes_to_another_principals_call_as_a_place() {
+    let (pool, alice, bob) = (Pool::affine(Count::default(), 1), name("alice"), name("bob"));
+    let of_alice = use_once(&pool, &alice).await;
+    assert!(pool.take(Some(&bob)).is_none());
+    let mut lease = pool.checkout(Some(&bob), None).await.unwrap();
+    assert_ne!(*lease.item(), of_alice);
+    assert!(pool.take(Some(&alice)).is_none());
+    lease.give_back();
+    assert_eq!(pool.idle_len(), 1);
 }

@@ -9,7 +9,7 @@ use astrid_host_context::AuditSink;
 use astrid_host_http::Consent;
 use astrid_host_uplink::Links;
 
-use super::{Runtime, jobs};
+use super::{Runtime, install, jobs};
 use crate::{CapsuleError, Config, Exempt};
 
 /// Builds a [`Runtime`].
@@ -139,7 +139,7 @@ impl RuntimeBuilder {
         self
     }
 
-    /// Opens home and store and starts the engine.
+    /// Opens home and store, ends installations that were cut short, and starts the engine.
     ///
     /// # Errors
     /// The home cannot be written, its configuration is wrong, the store is locked by another process or
@@ -148,6 +148,7 @@ impl RuntimeBuilder {
         let started = tokio::task::spawn_blocking(move || self.start()).await;
         let (inner, follower) = started.map_err(CapsuleError::host)??;
         let inner = Arc::new(inner);
+        install::recover(&inner).await;
         jobs::serve(&inner)?;
         tokio::spawn(crate::principal::sweep(Arc::downgrade(&inner.keys), inner.net.connections.clone()));
         inner.net.follow_rules();

@@ -18,6 +18,9 @@ const ORDERLY: Duration = Duration::from_secs(20);
 /// How long handlers may take to hear of a shutdown.
 const FAREWELL: Duration = Duration::from_millis(500);
 
+/// How long installations may take to end when the host does. A hook has two seconds, then files are put back.
+const TAKING_BACK: Duration = Duration::from_secs(5);
+
 impl Runtime {
     /// Finds capsules, orders them by their needs, loads them all, frontends first, and starts cron and
     /// the health monitor. A capsule that cannot be loaded takes no other down: the report names it.
@@ -119,6 +122,9 @@ impl Runtime {
         self.0.tasks.lock().drain(..).for_each(|task| task.abort());
         self.0.health.stop();
         self.0.lifecycle.cancel_all();
+        if tokio::time::timeout(TAKING_BACK, self.0.installs.write()).await.is_err() {
+            tracing::warn!("an installation is cut short; the next start ends it");
+        }
         let in_order = async {
             let is_uplink = |capsule: &SharedCapsule| capsule.manifest().capabilities.uplink;
             let (uplinks, others): (Vec<_>, Vec<_>) = self.capsules().into_iter().rev().partition(is_uplink);

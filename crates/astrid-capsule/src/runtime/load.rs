@@ -20,7 +20,7 @@ use crate::composite::{CompositeCapsule, READY};
 use crate::dispatch::CapsuleTarget;
 use crate::domains::{Ends, Identity, Role};
 use crate::inbound::{Publisher, Queue};
-use crate::load::{Program, Source};
+use crate::load::{Program, Source, Unrecorded};
 use crate::pool::Mode;
 use crate::wasm::{Parts, RunSettings, WasmEngine};
 use crate::{CapsuleError, Code, Timings};
@@ -34,7 +34,7 @@ pub(super) struct Known {
 /// A capsule directory read and verified, with what its manifest lets it do.
 pub(super) struct Opened {
     pub(super) source: Source,
-    policy: ManifestSecurityGate,
+    pub(super) policy: ManifestSecurityGate,
 }
 
 /// Loads the capsule in `dir` for `owner` and starts it. A build that another principal has loaded is
@@ -74,17 +74,31 @@ async fn start(
     begin: Instant,
 ) -> Result<SharedCapsule, CapsuleError> {
     let entry = build(runtime, opened, reserved.owner(), begin).await?;
+    publish(runtime, entry, reserved).await
+}
+
+/// Starts what [`build`] made, under an id that is reserved.
+pub(super) async fn publish(
+    runtime: &Arc<Inner>,
+    entry: Entry,
+    reserved: Reserved,
+) -> Result<SharedCapsule, CapsuleError> {
     let capsule = entry.capsule.clone();
     let target = CapsuleTarget::new(&capsule, &entry.owner, runtime)
         .map_err(|error| error.in_capsule(capsule.id()))?;
     runtime.dispatcher.add(capsule.source_uuid(), Arc::new(target));
+    show(runtime, entry, reserved).await;
+    capsule.activate();
+    Ok(capsule)
+}
+
+/// Lets everybody see and reach a capsule.
+pub(super) async fn show(runtime: &Inner, entry: Entry, reserved: Reserved) {
     let gate = entry.gate.clone();
     // Whoever has the capsules to itself has this one too.
     let _calm = runtime.exclusive.read().await;
     reserved.fill(entry);
     gate.open();
-    capsule.activate();
-    Ok(capsule)
 }
 
 /// Reads and verifies what lies in `dir`. An approval that is given holds for the bytes read now.
@@ -93,7 +107,8 @@ pub(super) async fn open(
     dir: &Path,
     known: Option<Known>,
 ) -> Result<Opened, CapsuleError> {
-    let (dir, home, lax) = (dir.to_owned(), runtime.home.clone(), runtime.config.allow_unverified);
+    let lax = if runtime.config.allow_unverified { Unrecorded::Warned } else { Unrecorded::Refused };
+    let (dir, home) = (dir.to_owned(), runtime.home.clone());
     let gates = gates(runtime);
     let read = move || {
         let source = match known {

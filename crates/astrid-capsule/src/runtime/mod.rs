@@ -9,6 +9,7 @@ mod follow;
 mod generation;
 mod health;
 pub(crate) mod hook;
+mod install;
 mod job_store;
 mod jobs;
 mod load;
@@ -60,6 +61,7 @@ use crate::{CapsuleError, Config, Exempt, Home};
 pub use builder::RuntimeBuilder;
 use health::Health;
 pub use hook::{HookOutcome, HookPhase};
+pub use install::{Answer, InstallDesk, InstallOptions, Installed, Proposal, Question};
 pub use network_figures::NetworkFigures;
 use registry::Registry;
 pub use report::{BootError, BootFailure, BootReport, Booted};
@@ -112,6 +114,10 @@ pub(crate) struct Inner {
     /// Written while somebody has all capsules to itself, read while one opens its gate.
     pub(crate) exclusive: RwLock<()>,
     pub(crate) health: Health,
+    /// Read by each installation, until it is complete or taken back.
+    pub(crate) installs: Arc<RwLock<()>>,
+    /// Installations and removals under way.
+    pub(crate) turns: install::Turns,
     /// Install and upgrade hooks that run.
     pub(crate) lifecycle: Arc<hook::Calls>,
     /// What runs for as long as the runtime does.

@@ -39,6 +39,16 @@ pub(super) struct Origin {
     pub(super) approved: Option<Fingerprint>,
 }
 
+/// A build that is loaded.
+pub(super) struct Build {
+    pub(super) uuid: Uuid,
+    pub(super) dir: PathBuf,
+    pub(super) owner: Principal,
+    pub(super) view: BTreeSet<Principal>,
+    /// BLAKE3 of its component.
+    pub(super) hash: Option<blake3::Hash>,
+}
+
 enum Place {
     /// Its load is under way.
     Reserved {
@@ -169,6 +179,36 @@ impl Registry {
             owner: entry.owner.clone(),
             approved: entry.approved.clone(),
         })
+    }
+
+    /// Every loaded build of a capsule: its session id, where it was read from, whose it is, who sees it.
+    pub(super) fn builds(&self, id: &str) -> Vec<Build> {
+        let places = self.places.lock();
+        let loaded = places.iter().filter_map(Place::loaded).filter(|one| one.entry.capsule.id() == id);
+        let build = |one: &Loaded| Build {
+            uuid: one.entry.capsule.source_uuid(),
+            dir: one.entry.dir.clone(),
+            owner: one.entry.owner.clone(),
+            view: one.view.clone(),
+            hash: one.entry.build,
+        };
+        loaded.map(build).collect()
+    }
+
+    /// Takes `who` out of the view of the capsule with this session id. It comes out itself if nobody else sees it or
+    /// if it is theirs.
+    pub(super) fn leave(&self, uuid: Uuid, who: &Principal) -> Option<Entry> {
+        let mut places = self.places.lock();
+        let is = |place: &Place| place.loaded().is_some_and(|l| l.entry.capsule.source_uuid() == uuid);
+        let at = places.iter().position(is)?;
+        let Some(Place::Loaded(loaded)) = places.get_mut(at) else { return None };
+        loaded.view.remove(who);
+        let taken = (loaded.view.is_empty() || loaded.entry.owner == *who).then(|| places.remove(at));
+        self.publish(&places);
+        match taken {
+            Some(Place::Loaded(loaded)) => Some(loaded.entry),
+            _ => None,
+        }
     }
 
     /// What is loaded now.

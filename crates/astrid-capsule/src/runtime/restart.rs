@@ -52,14 +52,43 @@ pub(super) async fn restart(
         let problem = format!("is not loaded after {} s", limit.as_secs_f64());
         Err(CapsuleError::new(Code::Timeout, problem))
     })?;
+    let new = make_ready(runtime, new).await?;
+    let capsule = exchange(runtime, old, new).await?;
+    capsule.discover_tools().await;
+    jobs::started(runtime, &*capsule).await;
+    let payload = json!({ "capsule_id": id, "reason": cause.reason, "attempt": cause.attempt });
+    announce(&runtime.bus, "system.v1.lifecycle.restart", &payload, None);
+    capsules_loaded(runtime);
+    Ok(capsule)
+}
+
+/// Starts a capsule that nobody can see yet.
+///
+/// # Errors
+/// Its run loop ends before it is ready; nothing of it is left.
+pub(super) async fn make_ready(runtime: &Arc<Inner>, new: Entry) -> Result<Entry, CapsuleError> {
     let capsule = new.capsule.clone();
-    let target = CapsuleTarget::new(&capsule, &owner, runtime).map_err(|error| error.in_capsule(&id))?;
+    let target =
+        CapsuleTarget::new(&capsule, &new.owner, runtime).map_err(|error| error.in_capsule(capsule.id()))?;
     runtime.dispatcher.add(capsule.source_uuid(), Arc::new(target));
     capsule.activate();
     if capsule.wait_ready(runtime.config.ready_timeout).await == Readiness::Crashed {
         retire(runtime, new).await;
-        return Err(CapsuleError::of(&id, Code::Execution, "run loop ended before it was ready"));
+        return Err(CapsuleError::of(capsule.id(), Code::Execution, "run loop ended before it was ready"));
     }
+    Ok(new)
+}
+
+/// Puts `new`, which is ready, in the place of the capsule with session id `old`, and ends that one.
+///
+/// # Errors
+/// Somebody unloaded the old one meanwhile, and that counts: the new one is ended.
+pub(super) async fn exchange(
+    runtime: &Arc<Inner>,
+    old: Uuid,
+    new: Entry,
+) -> Result<SharedCapsule, CapsuleError> {
+    let capsule = new.capsule.clone();
     let calm = runtime.exclusive.read().await;
     let swapped = runtime.registry.replace(old, new, |old, new| runtime.bus.exchange(&old.gate, &new.gate));
     drop(calm);
@@ -67,19 +96,13 @@ pub(super) async fn restart(
         Ok(old) => {
             drain(runtime, &old).await;
             retire(runtime, old).await;
+            Ok(capsule)
         }
-        // Somebody unloaded it meanwhile, and that counts.
         Err(new) => {
             retire(runtime, *new).await;
-            return Err(gone().in_capsule(&id));
+            Err(CapsuleError::of(capsule.id(), Code::NotFound, "is not loaded any more"))
         }
     }
-    capsule.discover_tools().await;
-    jobs::started(runtime, &*capsule).await;
-    let payload = json!({ "capsule_id": id, "reason": cause.reason, "attempt": cause.attempt });
-    announce(&runtime.bus, "system.v1.lifecycle.restart", &payload, None);
-    capsules_loaded(runtime);
-    Ok(capsule)
 }
 
 /// A capsule that was approved is only replaced by the same: manifest and code are read and compared.
@@ -113,7 +136,7 @@ async fn drain(runtime: &Inner, old: &Entry) {
     );
 }
 
-async fn retire(runtime: &Inner, entry: Entry) {
+pub(super) async fn retire(runtime: &Inner, entry: Entry) {
     runtime.dispatcher.remove(entry.capsule.source_uuid());
     entry.gate.retire();
     if let Err(error) = entry.capsule.unload().await {

@@ -134,6 +134,8 @@ impl RuntimeBuilder {
             exempt: exempt.unwrap_or_else(|| principals.clone()),
             health: Health::default(),
             lifecycle: Arc::default(),
+            installs: Arc::default(),
+            turns: super::install::Turns::default(),
             exclusive: RwLock::default(),
             tasks: Mutex::default(),
             _queues: queues,

@@ -29,7 +29,7 @@ impl WasmEngine {
     pub(crate) fn invoke<'a>(
         &'a self,
         action: &'a str,
-        payload: &'a Bytes,
+        payload: Bytes,
         caller: Option<&'a Invoker>,
     ) -> impl Future<Output = Result<HandlerResult, String>> + 'a {
         async move {
@@ -63,7 +63,7 @@ impl WasmEngine {
                 Ok(hook) => {
                     let hook: &Hook<'_> = hook;
                     let place = desk.places.turn(self.id(), quotas.max_in_flight_calls);
-                    let call = pin!(hook.call_async(&mut *store, (action, payload)));
+                    let call = pin!(hook.call_async(&mut *store, (action, &*payload)));
                     let answer = metered(call, fuel, gauge, &mut admission, place).await;
                     answer.map(|(answer,)| answer).map_err(ended_hook)
                 }
@@ -173,7 +173,7 @@ fn begin(
     let state = store.data_mut();
     state.begin(Invocation {
         principal: who,
-        caller: caller.map(|invoker| invoker.caller.clone()),
+        caller: caller.map(|invoker| &invoker.caller),
         deadline,
         cancellation: &desk.token,
         number: numbers.next(),

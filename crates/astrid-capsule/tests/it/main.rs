@@ -12,6 +12,7 @@ mod grants;
 mod guest_contract;
 mod health;
 mod hooks;
+mod install;
 mod invoke;
 mod ipc_guest;
 mod kv_crash;

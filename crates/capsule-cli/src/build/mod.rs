@@ -8,11 +8,12 @@ mod target;
 
 use std::path::{Path, PathBuf};
 
+use astrid_capsule_install::Meta;
 use astrid_capsule_manifest::{CapsuleManifest, ComponentDef, MANIFEST_FILE};
 
 use crate::error::CliError;
 use crate::progress::Progress;
-use crate::{component, files, manifest, meta};
+use crate::{component, files, manifest};
 
 /// The only target capsules are built for: it has no imports but those of the host.
 const TARGET: &str = "wasm32-unknown-unknown";
@@ -55,8 +56,8 @@ fn steps(dir: &Path, progress: &dyn Progress) -> Result<Built, CliError> {
     let hash = blake3::hash(&bytes).to_hex().to_string();
     check_pin(dir, place, &hash)?;
 
-    let record = meta::Meta::of(&manifest, &hash).to_bytes()?;
-    let record_path = meta::path_in(dir);
+    let record = Meta::of(&manifest, Some(&hash)).to_bytes()?;
+    let record_path = Meta::path_in(dir);
     let component = files::stage(&path, &bytes)?;
     let record = files::stage(&record_path, &record)?;
     component.commit()?;

@@ -2,10 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
+use astrid_capsule_install::Meta;
+
 use crate::component::Component;
 use crate::error::{CliError, cause};
 use crate::report::{ComponentReport, Report};
-use crate::{component, manifest, meta, output};
+use crate::{component, manifest, output};
 
 /// Shows what a capsule is and asks for: imports, exports, size, hash, manifest
 #[derive(Debug, clap::Args)]
@@ -42,7 +44,7 @@ fn of_capsule(dir: &Path) -> Result<Report, CliError> {
     let component = match manifest.executable() {
         Some(program) => {
             let path = dir.join(&program.file);
-            let recorded = meta::read(dir)?.and_then(|meta| meta.wasm_hash);
+            let recorded = Meta::read(dir)?.and_then(|meta| meta.wasm_hash);
             Some(ComponentReport::new(&path, examine(&path)?, program.hash.clone().or(recorded)))
         }
         None => None,

@@ -3,6 +3,7 @@
 mod build;
 mod check;
 mod inspect;
+pub(crate) mod install;
 mod net;
 mod new;
 mod overlay;
@@ -12,6 +13,7 @@ mod publish;
 pub(crate) mod run;
 mod tail;
 mod trust;
+mod uninstall;
 
 use std::process::ExitCode;
 
@@ -36,6 +38,8 @@ pub(crate) enum Command {
     Build(build::Args),
     Inspect(inspect::Args),
     Check(check::Args),
+    Install(install::Args),
+    Uninstall(uninstall::Args),
     Run(Box<run::Args>),
     Overlay(overlay::Args),
     Ps(ps::Args),
@@ -53,6 +57,8 @@ impl Command {
             Self::Build(args) => build::run(&args),
             Self::Inspect(args) => inspect::run(&args),
             Self::Check(args) => check::run(&args),
+            Self::Install(args) => install::run(&args),
+            Self::Uninstall(args) => uninstall::run(&args),
             Self::Run(args) => return run::run(&args),
             Self::Overlay(args) => overlay::run(&args),
             Self::Ps(args) => ps::run(&args),

@@ -10,8 +10,9 @@ use crate::worker;
 /// Runs capsules; with no --call, --publish or --expect until Ctrl-C
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Capsule directories, or directories of them; loaded in the order of their needs
-    #[arg(required = true, value_name = "DIR")]
+    /// Capsule directories, or directories of them; loaded in the order of their needs [default: what is installed for
+    /// the principal, then what the workspace has in .astrid/capsules and is trusted]
+    #[arg(value_name = "DIR")]
     pub(crate) dirs: Vec<PathBuf>,
     /// The host's directory for data, keys, compiled code and logs [default: $ASTRID_HOME, else ~/.astrid]
     #[arg(long, value_name = "DIR")]

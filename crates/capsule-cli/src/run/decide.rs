@@ -5,6 +5,7 @@ use std::path::Path;
 
 use astrid_capsule::{Change, Runtime};
 use astrid_host_context::Principal;
+use tokio::signal::unix::{SignalKind, signal};
 
 use crate::error::CliError;
 use crate::output;
@@ -86,6 +87,8 @@ fn can_ask() -> bool {
 
 /// Ctrl-C or the end of the input is no answer.
 async fn ask(workspace: &Path) -> Decision {
+    // Heard from here on: whoever answers the question with Ctrl-C may be fast.
+    let Ok(mut interrupt) = signal(SignalKind::interrupt()) else { return Decision::Keep };
     let workspace = workspace.display();
     output::diagnostic(&format!(
         "write them into {workspace}? [y] yes, [d] drop them, anything else keeps them"
@@ -102,7 +105,7 @@ async fn ask(workspace: &Path) -> Decision {
     }
     tokio::select! {
         line = answered => meant(&line.unwrap_or_default()),
-        _ = tokio::signal::ctrl_c() => Decision::Keep,
+        _ = interrupt.recv() => Decision::Keep,
     }
 }
 

@@ -40,10 +40,10 @@ pub(crate) async fn start(args: &Args) -> Result<Runtime, CliError> {
 /// unless nothing is left or `--strict` is given.
 pub(crate) async fn capsules(args: &Args, runtime: &Runtime) -> Result<(), CliError> {
     args.dirs.iter().try_for_each(|dir| holds_capsules(dir))?;
-    let paths: Vec<_> = args.dirs.iter().map(SearchPath::explicit).collect();
+    let paths = paths(args, runtime);
     let progress = Line::new();
     progress.step("loading");
-    progress.detail(&args.dirs.iter().map(|dir| dir.display().to_string()).collect::<Vec<_>>().join(" "));
+    progress.detail(&paths.iter().map(|path| path.dir().display().to_string()).collect::<Vec<_>>().join(" "));
     let report = runtime.boot(&paths).await;
     progress.done();
     for one in &report.loaded {
@@ -69,11 +69,24 @@ pub(crate) async fn capsules(args: &Args, runtime: &Runtime) -> Result<(), CliEr
             return Err(unknown.allowed(loaded.join(", ")));
         }
     }
+    if args.dirs.is_empty() && report.loaded.is_empty() && report.skipped.is_empty() {
+        return Err(CliError::new(format!("nothing is installed for {}", args.principal))
+            .allowed("directories of capsules, or `capsule install SOURCE` before"));
+    }
     let skipped = report.skipped.iter().map(ToString::to_string).filter(|text| !was_said(&problems, text));
     let findings = report.findings.iter().filter(|one| one.severity() == Severity::Warning);
     let warnings = skipped.chain(findings.map(ToString::to_string));
     warnings.for_each(|text| output::warning(one_line(&text)));
     Ok(())
+}
+
+/// What was named, or else what is there for the principal and the workspace.
+fn paths(args: &Args, runtime: &Runtime) -> Vec<SearchPath> {
+    if args.dirs.is_empty() {
+        let installed = SearchPath::installed(runtime.home().root(), &args.principal);
+        return vec![installed, SearchPath::workspace(&args.workspace)];
+    }
+    args.dirs.iter().map(SearchPath::explicit).collect()
 }
 
 /// A directory that was named and holds nothing is a mistake, where a search path that does is not.

@@ -26,8 +26,17 @@ const TIMED_OUT: u8 = 3;
 /// Sends diagnostics to stderr: `ASTRID_LOG` says which, warnings without it. What a boot reports is
 /// printed by this program.
 pub(crate) fn log_to_stderr() {
-    let filter =
-        EnvFilter::try_from_env("ASTRID_LOG").unwrap_or_else(|_| EnvFilter::new("warn,astrid.boot=off"));
+    log_without("astrid.boot=off");
+}
+
+/// The same, where what a lifecycle hook failed of is printed too: its backtrace is for whoever asks for logs.
+pub(crate) fn log_without_hooks() {
+    log_without("astrid.boot=off,astrid.capsule=off");
+}
+
+fn log_without(targets: &str) {
+    let filter = EnvFilter::try_from_env("ASTRID_LOG");
+    let filter = filter.unwrap_or_else(|_| EnvFilter::new(format!("warn,{targets}")));
     let colour = anstream::AutoStream::choice(&std::io::stderr()) != anstream::ColorChoice::Never;
     let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(colour).with_target(false);
     // Only a second call in one process could fail, and its diagnostics go where the first ones do.

@@ -8,6 +8,8 @@ mod check;
 mod control;
 mod examples;
 mod inspect;
+mod install;
+mod install_prompt;
 mod new;
 mod overlay;
 mod prompt;

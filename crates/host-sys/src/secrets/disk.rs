@@ -96,6 +96,16 @@ impl Place {
         }
     }
 
+    /// Removes the folder of the scope with all secrets in it.
+    pub(super) fn clear(&self, root: &Path) -> io::Result<()> {
+        let [owner, capsule, ..] = self.folders.as_slice() else { return Ok(()) };
+        let parent = folder::root(root).and_then(|root| folder::enter(root, owner));
+        let Some(parent) = absent_as_none(parent)? else { return Ok(()) };
+        // Which goes through no link, and the folder above was not reached through one.
+        absent_as_none(std::fs::remove_dir_all(root.join(owner).join(capsule)))?;
+        Ok(fsync(&parent)?)
+    }
+
     fn find(&self, root: &Path) -> io::Result<Option<File>> {
         let Some(folder) = absent_as_none(self.folder(root))? else { return Ok(None) };
         // A pipe in the secret's place must not make the thread wait.

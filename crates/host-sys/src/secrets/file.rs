@@ -68,4 +68,9 @@ impl SecretStore for FileSecrets {
     fn delete<'a>(&'a self, scope: &'a SecretScope, key: &'a str) -> BoxFuture<'a, Result<(), SecretError>> {
         self.on_disk(scope, key, |root, place| place.remove(root))
     }
+
+    fn clear<'a>(&'a self, scope: &'a SecretScope) -> BoxFuture<'a, Result<(), SecretError>> {
+        // The folder of a scope is that of any of its keys.
+        self.on_disk(scope, "", |root, place| place.clear(root))
+    }
 }

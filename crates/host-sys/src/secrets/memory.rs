@@ -59,4 +59,11 @@ impl SecretStore for MemorySecrets {
             Ok(())
         })
     }
+
+    fn clear<'a>(&'a self, scope: &'a SecretScope) -> BoxFuture<'a, Result<(), SecretError>> {
+        Box::pin(async move {
+            self.0.write().retain(|(of, _), _| of != scope);
+            Ok(())
+        })
+    }
 }

@@ -69,4 +69,7 @@ pub trait SecretStore: Send + Sync {
 
     /// Removes it, if it is there.
     fn delete<'a>(&'a self, scope: &'a SecretScope, key: &'a str) -> BoxFuture<'a, Result<(), SecretError>>;
+
+    /// Removes all that are kept for this scope.
+    fn clear<'a>(&'a self, scope: &'a SecretScope) -> BoxFuture<'a, Result<(), SecretError>>;
 }

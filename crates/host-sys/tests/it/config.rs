@@ -58,6 +58,9 @@ impl SecretStore for Broken {
     fn delete<'a>(&'a self, s: &'a SecretScope, k: &'a str) -> BoxFuture<'a, Result<(), SecretError>> {
         self.rest.delete(s, k)
     }
+    fn clear<'a>(&'a self, s: &'a SecretScope) -> BoxFuture<'a, Result<(), SecretError>> {
+        self.rest.clear(s)
+    }
 }
 
 // sys case 1
@@ -263,6 +266,9 @@ impl SecretStore for Slow {
         Box::pin(async { Ok(true) })
     }
     fn delete<'a>(&'a self, _: &'a SecretScope, _: &'a str) -> BoxFuture<'a, Result<(), SecretError>> {
+        Box::pin(async { Err(SecretError("read only".to_owned())) })
+    }
+    fn clear<'a>(&'a self, _: &'a SecretScope) -> BoxFuture<'a, Result<(), SecretError>> {
         Box::pin(async { Err(SecretError("read only".to_owned())) })
     }
 }

@@ -4,7 +4,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 
 use astrid_host_context::{CapsuleId, Principal};
-use astrid_host_sys::{FileSecrets, SecretScope, SecretStore};
+use astrid_host_sys::{FileSecrets, MemorySecrets, SecretScope, SecretStore};
 
 #[expect(clippy::unwrap_used, reason = "a test that cannot set up must fail")]
 fn alice() -> SecretScope {
@@ -38,6 +38,29 @@ async fn a_secret_is_one_private_file_that_is_replaced_whole_and_removed() {
     assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 2, "a temporary file was left behind");
     store.delete(&alice(), "../k").await.unwrap();
     assert!(!store.exists(&alice(), "../k").await.unwrap());
+}
+
+#[tokio::test]
+async fn clearing_removes_all_secrets_of_one_capsule_and_principal() {
+    let root = tempfile::tempdir().unwrap();
+    let stores: [&dyn SecretStore; 2] = [&FileSecrets::new(root.path()), &MemorySecrets::new()];
+    for store in stores {
+        let bob = SecretScope { principal: Some(Principal::parse("bob").unwrap()), ..alice() };
+        let host = SecretScope { principal: None, ..alice() };
+        store.clear(&alice()).await.unwrap();
+        let long = "k".repeat(256);
+        for scope in [&alice(), &bob, &host] {
+            for key in ["k", long.as_str()] {
+                store.set(scope, key, "v".to_owned().into()).await.unwrap();
+            }
+        }
+        store.clear(&alice()).await.unwrap();
+        for key in ["k", long.as_str()] {
+            assert!(!store.exists(&alice(), key).await.unwrap());
+            assert!(store.exists(&bob, key).await.unwrap() && store.exists(&host, key).await.unwrap());
+        }
+        store.set(&alice(), "k", "again".to_owned().into()).await.unwrap();
+    }
 }
 
 // sys case 7

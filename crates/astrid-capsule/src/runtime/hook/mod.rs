@@ -202,7 +202,7 @@ impl HookPhase {
         }
     }
 
-    fn is_in(&self, exports: Exports) -> bool {
+    pub(super) fn is_in(&self, exports: Exports) -> bool {
         match self {
             Self::Install => exports.has_install,
             Self::Upgrade { .. } => exports.has_upgrade,
@@ -227,7 +227,7 @@ mod tests {
             (core instance $i (instantiate $m))
             (func (export "astrid-install") (canon lift (core func $i "f"))))"#;
         std::fs::write(dir.path().join("c.wasm"), wat::parse_str(trapping).unwrap()).unwrap();
-        let source = Source::open(dir.path(), &runtime.0.home, true).unwrap();
+        let source = Source::open(dir.path(), &runtime.0.home, crate::load::Unrecorded::Fine).unwrap();
         for (fired, code) in [(false, Code::Execution), (true, Code::Cancelled)] {
             let abort = Cancellation::new();
             if fired {
