@@ -102,6 +102,7 @@ pub use {
     astrid_capsule_install::{Conflict, Step as InstallStep},
     astrid_dispatch::{Access, HookService, Limits, NativeGuard},
     astrid_event_bus::LifecycleEvent,
+    astrid_host_elicit::{Field, Reply},
     astrid_host_http::{Consent, HttpSettings},
     astrid_host_ipc::RecvIdle,
     astrid_host_net::StreamFigures,

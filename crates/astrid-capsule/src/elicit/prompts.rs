@@ -19,8 +19,7 @@ use crate::{CapsuleError, Code, Runtime};
 /// serve a connection are that connection's to answer.
 ///
 /// ```no_run
-/// use astrid_capsule::{HookPhase, Runtime};
-/// use astrid_host_elicit::{Field, Reply};
+/// use astrid_capsule::{Field, HookPhase, Reply, Runtime};
 ///
 /// # async fn example(runtime: Runtime) -> Result<(), astrid_capsule::CapsuleError> {
 /// let mut prompts = runtime.prompts();
