@@ -61,9 +61,11 @@
 //! | what failed, and what guests see of it | [`Error`], [`arms`] |
 //! | budgets, asked at each call | [`PENDING`], [`PENDING_OF_PRINCIPAL`] |
 //!
-//! What the contract says beyond this crate, and is not in it: choosing between a keyring and an encrypted store
-//! (§3) is the kernel's, behind [`Secrets`]; the pages that answers lie in are neither locked nor kept out of
-//! core dumps, and what wasmtime copies into a guest is not wiped.
+//! What the contract says beyond this crate, and is not in it: a keyring and an encrypted store (§3), and the choice
+//! between them, are the kernel's, behind [`Secrets`], and the runtime of this repository has neither: it keeps
+//! secrets as files of mode 0600. The pages that answers lie in are neither locked nor kept out of core dumps;
+//! what wasmtime copies into a guest, what a JSON parser set aside for an escape, and the frame on a bus are not
+//! wiped.
 #![forbid(unsafe_code)]
 
 mod answer;
