@@ -110,6 +110,10 @@ pub struct Config {
     /// the syntax of gitignore. Read at the start; off, because a file that came with somebody's repository
     /// must not decide unasked what capsules can do. Processes that capsules start do not heed it.
     pub workspace_ignore_file: bool,
+    /// Whether calls outside of install and upgrade hooks may ask people too, `elicit.runtime`: those that serve
+    /// a message of a proven principal whose connection is open. Some deployed guests ask from their loops;
+    /// else a capsule could nag whoever uses it.
+    pub elicit_interactive: bool,
     /// Section `[http]`.
     pub http: HttpSettings,
     /// Streams and uploads one principal may have open through one capsule,
@@ -160,6 +164,7 @@ impl Default for Config {
             act_for: BTreeMap::new(),
             blocked_platforms: Vec::new(),
             workspace_ignore_file: false,
+            elicit_interactive: false,
             http: HttpSettings::default(),
             http_max_concurrent_streams: astrid_host_http::limits::STREAMS.default,
             http_requests_per_sec: astrid_host_http::limits::REQUESTS.default,

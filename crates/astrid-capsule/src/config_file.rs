@@ -26,6 +26,7 @@
 //! | `kv.max_namespace_keys` | 1 to 16,777,216 | [`Config::kv_max_namespace_keys`] |
 //! | `uplinks."<capsule>".platforms` | list of platforms | [`Config::uplink_platforms`] |
 //! | `uplinks."<capsule>".act_for` | list of principals, or `["*"]` | [`Config::act_for`] |
+//! | `elicit.runtime` | `"deny"`, `"interactive"` | [`Config::elicit_interactive`] |
 //! | `workspace.ignore_file` | `"on"`, `"off"` | [`Config::workspace_ignore_file`] |
 //! | `security.capsule_local_egress` | a table: capsule → list of `"host:port"`, `"host:*"` | [`Config::local_egress`] |
 //! | `security.blocked_platforms` | list of platforms | [`Config::blocked_platforms`] |
@@ -168,6 +169,7 @@ static ENTRIES: &[Entry] = &[
         config.host_blocking_concurrency = usize::try_from(n).ok();
     }),
     Entry { section: "capsule", key: "system_resident", takes: Takes::SystemResident },
+    word("elicit", "runtime", &["deny", "interactive"], |config, n| config.elicit_interactive = n == 1),
     word("workspace", "ignore_file", &["on", "off"], |config, n| config.workspace_ignore_file = n == 0),
     Entry { section: "security", key: "capsule_local_egress", takes: Takes::LocalEgress },
     Entry { section: "security", key: "blocked_platforms", takes: Takes::BlockedPlatforms },

@@ -6,6 +6,7 @@ use std::time::Duration;
 use astrid_capsule_manifest::{CapsuleManifest, EnvDefault, EnvKind, UplinkProfile};
 use astrid_event_bus::{Bus, Charset, Gate};
 use astrid_host_context::{CallContext, CapsuleId, Principal, Uuid};
+use astrid_host_elicit::ElicitCtx;
 use astrid_host_fs::FsCtx;
 use astrid_host_http::HttpCtx;
 use astrid_host_io::IoCtx;
@@ -35,14 +36,21 @@ pub(crate) struct Identity {
 
 /// What a capsule is there for while the kit is in use.
 pub(crate) enum Role {
-    /// To serve events, with its loop in this many stores.
-    Serving { workers: usize },
+    /// To serve events, with its loop in some stores.
+    Serving {
+        /// In how many.
+        workers: usize,
+        /// The component's hash.
+        component: blake3::Hash,
+    },
     /// For one lifecycle call: without handlers and without a socket of its own.
     Hook {
         /// Where it finds and leaves its values.
         kv: Arc<dyn Store>,
         /// The version it replaces.
         from: Option<String>,
+        /// How it asks people, and where their secrets go.
+        elicit: ElicitCtx,
     },
 }
 
@@ -51,6 +59,7 @@ const PREV_VERSION: &str = "prev_version";
 
 /// What each store's domain contexts are made of.
 pub(crate) struct DomainKit {
+    elicit: ElicitCtx,
     fs: FsCtx,
     sys: SysCtx,
     kv: KvCtx,
@@ -93,17 +102,20 @@ impl DomainKit {
         let (uplinks, inbound) = Uplinks::new();
         declare(&uplinks, manifest, &runtime.config.blocked_platforms)?;
         let sys = sys(runtime, manifest, ready);
-        let (sys, kv, net, handlers) = match role {
-            Role::Serving { workers } => {
+        let (sys, kv, net, handlers, elicit) = match role {
+            Role::Serving { workers, component } => {
                 let (net, socket) = runtime.net.open(manifest, &runtime.bus, workers)?;
                 let sys = socket.into_iter().fold(sys, |sys, path| sys.socket_path(path));
-                (sys, runtime.store.clone() as Arc<dyn Store>, net, handlers(manifest))
+                let elicit = runtime.elicitation.serving().component(&component.to_hex()).build();
+                (sys, runtime.store.clone() as Arc<dyn Store>, net, handlers(manifest), elicit)
             }
-            Role::Hook { kv, from } => {
-                (sys.pin(PREV_VERSION, from), kv, runtime.net.outgoing(&runtime.bus).build(), Vec::new())
+            Role::Hook { kv, from, elicit } => {
+                let net = runtime.net.outgoing(&runtime.bus).build();
+                (sys.pin(PREV_VERSION, from), kv, net, Vec::new(), elicit)
             }
         };
         let kit = Self {
+            elicit,
             fs: FsCtx::builder().mounts(runtime.mounts.clone()).pool(runtime.file_threads.clone()).build(),
             sys: sys.build(),
             kv: KvCtx::builder().store(kv).build(),
@@ -157,6 +169,7 @@ impl DomainKit {
             (ipc, self.net.clone())
         };
         Domains {
+            elicit: self.elicit.clone(),
             fs: self.fs.clone(),
             io: IoCtx::new(),
             sys: self.sys.for_new_store(),

@@ -39,6 +39,8 @@ pub use kernel::Kernel;
 pub use packages::{KernelView, PACKAGES};
 
 #[cfg(feature = "runtime")]
+mod asked;
+#[cfg(feature = "runtime")]
 mod cache;
 #[cfg(feature = "runtime")]
 mod capsule;
@@ -54,6 +56,8 @@ mod cpu;
 mod dispatch;
 #[cfg(feature = "runtime")]
 mod domains;
+#[cfg(feature = "runtime")]
+mod elicit;
 #[cfg(feature = "runtime")]
 mod engine;
 #[cfg(feature = "runtime")]
@@ -98,6 +102,7 @@ pub use {
     astrid_capsule_install::{Conflict, Step as InstallStep},
     astrid_dispatch::{Access, HookService, Limits, NativeGuard},
     astrid_event_bus::LifecycleEvent,
+    astrid_host_elicit::{Field, Reply},
     astrid_host_http::{Consent, HttpSettings},
     astrid_host_ipc::RecvIdle,
     astrid_host_net::StreamFigures,
@@ -107,6 +112,7 @@ pub use {
     capsule::{BoxFuture, Capsule, HandlerResult, Invoker, Readiness, SharedCapsule, State},
     config::{Allocation, Config},
     config_file::ConfigError,
+    elicit::{Prompt, Prompts},
     engine::WasmHost,
     error::{CapsuleError, Code},
     exclusive::Exclusive,

@@ -4,12 +4,14 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use astrid_event_bus::{AccessPattern, Bus, Charset, Draft, Message, Observer, Payload, Topic};
-use astrid_host_context::{Attribution, CallContext, CapsuleId, Principal, Provenance, Uuid};
+use astrid_event_bus::{Bus, Message};
+use astrid_host_context::{CapsuleId, Principal, Uuid};
 use astrid_host_http::{Consent, Consenting, Wish};
 use parking_lot::Mutex;
 use serde_json::{Value, json};
 use tokio::time::Instant;
+
+use crate::asked::{Asked, Asking, Heard, Party};
 
 const TOPIC: &str = "astrid.v1.approval";
 const REPLIES: &str = "astrid.v1.approval.response";
@@ -77,20 +79,30 @@ impl AskOnBus {
             tracing::warn!(target: "astrid.security", capsule = %asker.1, "too many pending approvals");
             return false;
         };
-        let id = uuid::Uuid::new_v4().into();
-        let Some(mut replies) = self.publish(&asker, owner, id, &endpoint) else { return false };
+        let id: Uuid = uuid::Uuid::new_v4().into();
+        let question = json!({
+            "type": "approval_required",
+            "request_id": id.to_string(),
+            "request_owner": owner.to_string(),
+            "action": "http request",
+            "resource": endpoint,
+            "reason": format!("Capsule '{}' wants to reach a local address", asker.1),
+        });
+        let party = Party { who: who.clone(), owner, asker: call.capsule_uuid(), turn_of: None };
+        let asking = Asking { topic: TOPIC, replies: REPLIES, id, body: question.to_string(), most: 32 };
+        let Ok(mut asked) = Asked::publish(&self.bus, party, asking) else { return false };
         loop {
-            let Ok(reply) = replies.recv().await else { return false };
-            match Decision::of(&reply, call, owner, id) {
-                None => tracing::warn!(
+            match asked.next(|reply| Decision::of(reply, id)).await {
+                Heard::Lost | Heard::Over => return false,
+                Heard::Rejected(reply, _) => tracing::warn!(
                     target: "astrid.security",
                     request = %id,
                     source = %reply.source(),
                     "an answer to a prompt does not count"
                 ),
-                Some(Decision::Deny) => return false,
-                Some(Decision::Once) => return true,
-                Some(Decision::Kept { durable }) => {
+                Heard::Answer(Decision::Deny) => return false,
+                Heard::Answer(Decision::Once) => return true,
+                Heard::Answer(Decision::Kept { durable }) => {
                     if durable {
                         tracing::warn!(
                             capsule = %asker.1,
@@ -122,25 +134,6 @@ impl AskOnBus {
         recent.push_back(Instant::now());
         waiting.push(asker.clone());
         Some(Place { waiting: self.waiting.clone(), asker: asker.clone() })
-    }
-
-    /// Listens for the answer, then asks.
-    fn publish(&self, (who, capsule): &Asker, owner: Uuid, id: Uuid, endpoint: &str) -> Option<Observer> {
-        let pattern = AccessPattern::parse(&format!("{REPLIES}.{id}"), Charset::Token).ok()?;
-        let question = json!({
-            "type": "approval_required",
-            "request_id": id.to_string(),
-            "request_owner": owner.to_string(),
-            "action": "http request",
-            "resource": endpoint,
-            "reason": format!("Capsule '{capsule}' wants to reach a local address"),
-        });
-        let payload = Payload::parse(question.to_string()).ok()?;
-        let provenance =
-            Provenance { request_owner: Some(owner), ..Provenance::of(Attribution::Verified(who.clone())) };
-        let replies = self.bus.observe_with_capacity(pattern, 32);
-        self.bus.announce(Draft::new(Topic::host(TOPIC).ok()?, payload, provenance));
-        Some(replies)
     }
 }
 
@@ -175,16 +168,12 @@ enum Decision {
 }
 
 impl Decision {
-    /// What a reply says; `None` if it does not count: of another principal or connection, about
-    /// another prompt, from the capsule that asks, or no reply at all.
-    fn of(reply: &Message, call: &CallContext, owner: Uuid, id: Uuid) -> Option<Self> {
-        let same = reply.authority() == call.principal()
-            && reply.provenance().request_owner == Some(owner)
-            && reply.source() != call.capsule_uuid();
+    /// What a reply says; `None` if it is about another prompt, or no reply at all.
+    fn of(reply: &Message, id: Uuid) -> Option<Self> {
         let body: Value = serde_json::from_slice(reply.payload().bytes()).ok()?;
         let said = |key: &str| body.get(key).and_then(Value::as_str);
         let about = said("type") == Some("approval_response") && said("request_id") == Some(&*id.to_string());
-        (same && about).then(|| match said("decision") {
+        about.then(|| match said("decision") {
             Some("approve") => Self::Once,
             Some("approve_session") => Self::Kept { durable: false },
             Some("approve_always") => Self::Kept { durable: true },

@@ -168,6 +168,12 @@ impl Dispatcher {
         self.core.turns.begin(owner, capsule);
     }
 
+    /// The session id of the capsule whose uplink brought in what `owner` is the request owner of.
+    #[must_use]
+    pub fn turn_of(&self, owner: Uuid) -> Option<Uuid> {
+        self.core.turns.capsule(owner)
+    }
+
     /// Announces `astrid.v1.watchdog.tick` on `bus` for each of `views` until the bus is gone.
     pub fn watch(&self, bus: &Bus, views: Arc<dyn Views>) {
         self.core.spawn(watchdog::tick(bus.downgrade(), views));

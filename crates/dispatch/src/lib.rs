@@ -51,7 +51,7 @@
 //! | events of the host that wait for room, lag | – | `late.rs` |
 //! | permits, lent out around host waits | [`Limits`], [`guest_entered`], [`guest_left`], [`Whereabouts`], [`waiting`] | `permits.rs`, `lend.rs`, `site.rs` |
 //! | publishers in a circle | – | `waits.rs` |
-//! | who may invoke tools and commands, grants | [`Access`] | `access.rs`, `prompts.rs`, `turns.rs` |
+//! | who may invoke tools and commands, grants, whose answer to a prompt counts | [`Access`], [`may_answer`] | `access.rs`, `prompts.rs`, `turns.rs` |
 //! | receipts of failure, native services | [`NativeGuard`] | `fate.rs`, `receipt.rs`, `native.rs` |
 //! | what the dispatcher itself publishes | – | `outbox.rs`, `watchdog.rs` |
 //! | the synchronous hook fan-out | [`HookService`] | `hooks.rs` |
@@ -88,6 +88,7 @@ pub use dispatcher::{Dispatcher, DispatcherBuilder};
 pub use hooks::{HookError, HookService};
 pub use limits::{FixedLimits, Limits};
 pub use native::NativeGuard;
+pub use prompts::may_answer;
 pub use site::{Whereabouts, guest_entered, guest_left, waiting};
 pub use stats::Stats;
 pub use target::{Answer, BoxFuture, Call, Target};

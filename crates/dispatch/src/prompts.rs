@@ -82,7 +82,7 @@ impl Prompts {
         let owner = asked.request.as_ref().and_then(|(_, provenance)| provenance.request_owner);
         let turn_of = owner.and_then(|owner| core.turns.capsule(owner));
         // Nobody grants for somebody else, from another connection, or to itself.
-        if source == Some(capsule) || !may_grant(reply, who, owner, turn_of) {
+        if source == Some(capsule) || !may_answer(reply, who, owner, turn_of) {
             tracing::warn!(
                 target: "astrid.security",
                 request = id,
@@ -117,9 +117,10 @@ impl Prompts {
     }
 }
 
-/// Whether a reply speaks for `who` to a prompt of the turn `owner`; `turn_of` is the capsule whose uplink
-/// brought that turn in, if one did.
-fn may_grant(reply: &Message, who: &Principal, owner: Option<Uuid>, turn_of: Option<Uuid>) -> bool {
+/// Whether an answer to a prompt speaks for `who`, whose prompt belongs to the connection `owner` (approval
+/// chapter §2.5, which holds for prompts of every kind). `turn_of` is [`crate::Dispatcher::turn_of`] that owner.
+#[must_use]
+pub fn may_answer(reply: &Message, who: &Principal, owner: Option<Uuid>, turn_of: Option<Uuid>) -> bool {
     let provenance = reply.provenance();
     match &provenance.attribution {
         Attribution::Verified(by) if by == who => {
@@ -128,9 +129,10 @@ fn may_grant(reply: &Message, who: &Principal, owner: Option<Uuid>, turn_of: Opt
             provenance.request_owner == owner || (turn_of.is_some() && proven)
         }
         // Under an operator's delegation alone does a claim carry authority.
-        Attribution::Claimed(by) if by == who => {
-            reply.authority() == Some(who) && turn_of.is_some_and(|capsule| capsule == reply.source())
-        }
+        Attribution::Claimed(by) if by == who && reply.authority() == Some(who) => match turn_of {
+            Some(capsule) => capsule == reply.source(),
+            None => owner.is_some() && provenance.request_owner == owner,
+        },
         _ => false,
     }
 }

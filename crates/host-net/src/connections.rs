@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 
 use astrid_airlock::{Airlock, Host};
-use astrid_host_context::{CapsuleId, Principal};
+use astrid_host_context::{CapsuleId, Principal, Uuid};
 use parking_lot::Mutex;
 
 use crate::peer::PeerIdentity;
@@ -113,6 +113,17 @@ impl Connections {
         let open = self.0.open.lock();
         let alive = open.values().filter(|(core, _)| core.upgrade().is_some_and(|core| core.alive().is_ok()));
         alive.filter_map(|(_, facts)| Some(facts.identity.as_ref()?.principal.clone())).collect()
+    }
+
+    /// Whether the stream of the local client with this request owner is open. One whose peer went is open until
+    /// the capsule that has it reads of that.
+    #[must_use]
+    pub fn is_open(&self, owner: Uuid) -> bool {
+        let open = self.0.open.lock();
+        let mut of_owner = open
+            .values()
+            .filter(|(_, facts)| facts.identity.as_ref().is_some_and(|identity| identity.owner == owner));
+        of_owner.any(|(core, _)| core.upgrade().is_some_and(|core| core.alive().is_ok()))
     }
 
     /// Open streams.

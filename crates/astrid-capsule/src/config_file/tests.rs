@@ -19,6 +19,7 @@ fn every_key_sets_its_field() {
          max_msgs_per_sec = 11\nrecv_idle_for = { router = \"empty\" }\n\
          [kv]\ndurability = \"relaxed\"\ncache_bytes = 12\nrow_cache_bytes = 13\n\
          max_namespace_bytes = 14\nmax_namespace_keys = 15\n\
+         [elicit]\nruntime = \"interactive\"\n\
          [workspace]\nignore_file = \"on\"\n",
     )
     .unwrap();
@@ -41,7 +42,8 @@ fn every_key_sets_its_field() {
     assert_eq!(config.lifecycle_timeout, Duration::from_secs(16));
     assert_eq!((config.fuel_per_invocation, config.fuel_per_second), (6, 7));
     assert!(matches!(config.recv_idle, RecvIdle::Timeout));
-    assert!(config.workspace_ignore_file);
+    assert!(config.workspace_ignore_file && config.elicit_interactive);
+    assert!(!parse("[elicit]\nruntime = \"deny\"\n").unwrap().elicit_interactive);
 }
 
 #[test]
@@ -84,6 +86,7 @@ fn a_value_outside_its_range_is_refused_and_the_range_is_said() {
             "bus.recv_idle_for: found integer; allowed: capsule = \"empty\" or \"timeout\"",
         ),
         ("kv]\ndurability = \"none\"", "kv.durability: not \"none\"; allowed: flushed, relaxed"),
+        ("elicit]\nruntime = \"allow\"", "elicit.runtime: not \"allow\"; allowed: deny, interactive"),
         ("kv]\nrow_cache_bytes = -1", "kv.row_cache_bytes: not -1; allowed: 0 to 1099511627776"),
         ("kv]\nmax_namespace_keys = 0", "kv.max_namespace_keys: not 0; allowed: 1 to 16777216"),
         (

@@ -3,7 +3,8 @@
 use std::time::SystemTime;
 
 use astrid_airlock::Host;
-use astrid_host_context::{Caller, Trail, Transport};
+use astrid_event_bus::{AccessPattern, Charset, Draft, Observer, Payload, Topic};
+use astrid_host_context::{Attribution, CallContext, Caller, Provenance, Trail, Transport};
 
 use super::*;
 

@@ -183,7 +183,8 @@ async fn engine(
 ) -> Result<WasmEngine, CapsuleError> {
     let started = Instant::now();
     let exports = inspect(&program)?;
-    let (code, origin) = runtime.cache.get(program.bytes, program.hash).await?;
+    let component = program.hash;
+    let (code, origin) = runtime.cache.get(program.bytes, component).await?;
     timings.compile = started.elapsed();
     timings.origin = Some(origin);
 
@@ -194,7 +195,7 @@ async fn engine(
     let started = Instant::now();
     let workers = workers(manifest, runtime.config.pool_size());
     let (domains, Ends { ready, inbound }) =
-        generation.domains(runtime, manifest, Role::Serving { workers })?;
+        generation.domains(runtime, manifest, Role::Serving { workers, component })?;
     let publisher = (!runtime.inbound_to_embedder).then(|| Publisher {
         bus: runtime.bus.clone(),
         services: runtime.services.clone(),

@@ -52,6 +52,7 @@ use wasmtime::component::Linker;
 
 use crate::cache::CompileCache;
 use crate::capsule::SharedCapsule;
+use crate::elicit::Elicitation;
 use crate::engine::WasmHost;
 use crate::net::Network;
 use crate::principal::{ByProfile, Held, ProfileKeys, ProfileRestrictions, Queues};
@@ -99,6 +100,7 @@ pub(crate) struct Inner {
     pub(crate) overlays: Option<Arc<overlay::Kept>>,
     pub(crate) logs: LogRouter,
     pub(crate) secrets: Arc<dyn SecretStore>,
+    pub(crate) elicitation: Elicitation,
     pub(crate) http: Arc<HttpClient>,
     pub(crate) consent: Arc<dyn Consent>,
     pub(crate) registry: Arc<Registry>,

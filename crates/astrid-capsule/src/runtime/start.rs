@@ -8,7 +8,7 @@ use astrid_dispatch::Dispatcher;
 use astrid_event_bus::Bus;
 use astrid_host_context::{AuditSink, DenyAll, HostServices, JsonLines, Principal};
 use astrid_host_fs::BlockingPool;
-use astrid_host_sys::{FileSecrets, LogRouter, LogSettings};
+use astrid_host_sys::{FileSecrets, LogRouter, LogSettings, SecretStore};
 use astrid_host_uplink::MemoryLinks;
 use astrid_security_gate::{ProfileGate, Roots};
 use astrid_store_redb::RedbStore;
@@ -25,6 +25,7 @@ use super::overlay::Kept;
 use super::registry::Registry;
 use super::{Inner, RuntimeBuilder, mounts, network};
 use crate::cache::CompileCache;
+use crate::elicit::Elicitation;
 use crate::engine::WasmHost;
 use crate::inbound::{self, LiveLinks};
 use crate::net::Network;
@@ -120,6 +121,9 @@ impl RuntimeBuilder {
             directories: directories.clone(),
         });
         principals.revocations.watch(&held);
+        let secrets: Arc<dyn SecretStore> = Arc::new(FileSecrets::new(home.state().join("secrets")));
+        let asked = (&dispatcher, &net.connections);
+        let elicitation = Elicitation::new(&bus, asked, &secrets, config.elicit_interactive);
         let actions =
             Actions { registry: registry.clone(), dispatcher: dispatcher.clone(), bus: bus.clone() };
         let follower = stamp.map(|stamp| Follower::new(file, stamp, &airlock, local_egress));
@@ -149,7 +153,8 @@ impl RuntimeBuilder {
             overlays,
             registry,
             store,
-            secrets: Arc::new(FileSecrets::new(home.state().join("secrets"))),
+            secrets,
+            elicitation,
             consent: consent.unwrap_or_else(|| network::consent(&config, &bus, &net)),
             http,
             keys,

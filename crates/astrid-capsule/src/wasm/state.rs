@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use astrid_dispatch::Whereabouts;
 use astrid_host_context::{CallContext, CallSlot, HostContext, HostCx, HostServices, Invocation};
+use astrid_host_elicit::{ElicitCtx, ElicitCtxView, ElicitView};
 use astrid_host_fs::{FsCtx, FsCtxView, FsView};
 use astrid_host_http::{HttpCtx, HttpCtxView, HttpView};
 use astrid_host_io::{IoCtx, IoCtxView, IoView};
@@ -22,6 +23,7 @@ use crate::pool::Mode;
 
 /// The domains' contexts of one store.
 pub(crate) struct Domains {
+    pub(crate) elicit: ElicitCtx,
     pub(crate) fs: FsCtx,
     pub(crate) io: IoCtx,
     pub(crate) sys: SysCtx,
@@ -109,6 +111,7 @@ macro_rules! view {
 }
 
 view! {
+    ElicitView elicit ElicitCtxView;
     FsView fs FsCtxView;
     IoView io IoCtxView;
     SysView sys SysCtxView;

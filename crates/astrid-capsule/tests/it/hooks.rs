@@ -1,6 +1,8 @@
 //! Install and upgrade hooks: what they see, what is left of them, what bounds them.
 
+mod asks;
 mod ends;
+mod kills;
 mod shapes;
 
 use std::path::PathBuf;
@@ -52,16 +54,7 @@ impl Hooks {
 
     /// Its directory, whose hooks do what `mode` says.
     fn dir(&self, mode: &str) -> PathBuf {
-        let manifest = format!(
-            "[env]\nmode = {{ default = \"{mode}\" }}\nplain = {{ default = \"text\" }}\ntoken = {{ type = \"secret\" }}\n\n\
-             [capabilities]\nfs_write = [\"home://\"]\nnet_bind = [\"unix:*\"]\n\n[publish]\n\"hooker.v1.said\" = \"opaque\"\n\n\
-             [subscribe]\n\"hooker.v1.in\" = \"opaque\"\n\
-             \"hooker.v1.get\" = {{ wit = \"opaque\", handler = \"get\" }}\n\
-             \"hooker.v1.list\" = {{ wit = \"opaque\", handler = \"list\" }}\n\
-             \"hooker.v1.set\" = {{ wit = \"opaque\", handler = \"set\" }}\n\
-             \"hooker.v1.config\" = {{ wit = \"opaque\", handler = \"config\" }}\n"
-        );
-        self.place.capsule("hooker", &guest("hooker"), &manifest)
+        asking(&self.place, mode, &json!([]))
     }
 
     async fn run(&self, mode: &str, phase: HookPhase) -> Result<HookOutcome, CapsuleError> {
@@ -112,7 +105,23 @@ impl Hooks {
     }
 }
 
-// guest case 27; elicit is not linked in this host yet
+/// The capsule's directory; hooks do what `mode` says, and where that is `ask` put these questions.
+fn asking(place: &Place, mode: &str, questions: &Value) -> PathBuf {
+    let manifest = format!(
+        "[env]\nmode = {{ default = \"{mode}\" }}\nquestions = {{ default = '{questions}' }}\nplain = {{ default = \"text\" }}\ntoken = {{ type = \"secret\" }}\n\n\
+             [capabilities]\nfs_write = [\"home://\"]\nnet_bind = [\"unix:*\"]\n\n[publish]\n\"hooker.v1.said\" = \"opaque\"\n\n\
+             [subscribe]\n\"hooker.v1.in\" = \"opaque\"\n\
+             \"hooker.v1.get\" = {{ wit = \"opaque\", handler = \"get\" }}\n\
+             \"hooker.v1.list\" = {{ wit = \"opaque\", handler = \"list\" }}\n\
+             \"hooker.v1.set\" = {{ wit = \"opaque\", handler = \"set\" }}\n\
+             \"hooker.v1.config\" = {{ wit = \"opaque\", handler = \"config\" }}\n\
+             \"hooker.v1.ask\" = {{ wit = \"opaque\", handler = \"ask\" }}\n\
+             \"hooker.v1.has-secret\" = {{ wit = \"opaque\", handler = \"has-secret\" }}\n"
+    );
+    place.capsule("hooker", &guest("hooker"), &manifest)
+}
+
+// guest case 27
 #[tokio::test]
 async fn an_install_hook_has_its_principals_things_and_runs_when_it_is_called_and_never_at_a_load() {
     let mut h = Hooks::new().await;

@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use crate::support::{Place, guest};
-use astrid_capsule::{Readiness, Runtime};
+use astrid_capsule::{Config, Readiness, Runtime};
 use astrid_event_bus::Observer;
 use astrid_host_context::Attribution;
 use ed25519_dalek::{Signer, SigningKey};
@@ -36,9 +36,13 @@ struct World {
 impl World {
     /// A frontend that accepts clients, and alice with the key of this seed.
     async fn new(seed: u8) -> Self {
+        Self::with(seed, |_| {}).await
+    }
+
+    async fn with(seed: u8, change: impl FnOnce(&mut Config)) -> Self {
         let place = Place::new();
         place.profile("alice", &with_keys(&["rubbish".to_owned(), public(seed)]));
-        let runtime = place.runtime().await;
+        let runtime = place.runtime_with(change).await;
         let front = runtime.load(place.capsule("front", &guest("looper"), MANIFEST)).await.unwrap();
         assert_eq!(front.wait_ready(Duration::from_secs(30)).await, Readiness::Ready);
         let answers = runtime.observe("looper.v1.answer").unwrap();
@@ -162,5 +166,59 @@ async fn a_capsule_with_a_local_socket_reads_its_path_and_no_other_does() {
             crate::support::ask(&capsule, "alice", "config", json!({ "key": "ASTRID_SOCKET_PATH" })).await;
         let path = place.home().join(format!("run/c/{id}.sock"));
         assert_eq!(said, json!({ "ok": (id == "with").then(|| path.to_str().unwrap()) }));
+    }
+}
+
+async fn asked(prompts: &mut Observer) -> astrid_event_bus::Message {
+    tokio::time::timeout(Duration::from_secs(30), prompts.recv()).await.unwrap().unwrap()
+}
+
+// elicit case 2
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn where_an_operator_lets_it_a_handler_asks_on_the_connection_it_serves_until_that_is_closed() {
+    let manifest = "[publish]\n\"hooker.v1.said\" = \"opaque\"\n[subscribe]\n\
+                    \"looper.v1.answer\" = { wit = \"opaque\", handler = \"ask-name\" }\n";
+    for interactive in [false, true] {
+        let mut world = World::with(7, |config| config.elicit_interactive = interactive).await;
+        world.runtime.load(world.place.capsule("hooker", &guest("hooker"), manifest)).await.unwrap();
+        let mut prompts = world.runtime.observe("astrid.v1.elicit").unwrap();
+        let mut said = world.runtime.observe("hooker.v1.said").unwrap();
+        let mut answered = async || -> Value {
+            let message = tokio::time::timeout(Duration::from_secs(30), said.recv()).await.unwrap().unwrap();
+            serde_json::from_slice(message.payload().bytes()).unwrap()
+        };
+        let _first = world.connected(7).await;
+        if !interactive {
+            assert_eq!(answered().await, json!({ "answer": { "error": "not-in-lifecycle" } }));
+            assert!(prompts.try_recv().unwrap().is_none());
+            world.runtime.shutdown().await;
+            continue;
+        }
+        // Waits its turn, and has no connection.
+        let unasked = world.runtime.publish("looper.v1.answer", "{}", Some("alice")).await.unwrap();
+        assert_eq!(unasked.handed_over, 1);
+        world.answers.recv().await.unwrap();
+        let prompt = asked(&mut prompts).await;
+        let id = serde_json::from_slice::<Value>(prompt.payload().bytes()).unwrap()["request_id"].clone();
+        let topic = format!("astrid.v1.elicit.response.{}", id.as_str().unwrap());
+        let body = json!({ "type": "elicit_response", "request_id": id, "value": "Ada" }).to_string();
+        // Somebody of the same name and not on this connection; then the connection's own word.
+        world.runtime.publish(&topic, body.clone(), Some("alice")).await.unwrap();
+        let reply = astrid_event_bus::Draft::new(
+            astrid_event_bus::Topic::host(&topic).unwrap(),
+            astrid_event_bus::Payload::parse(body.replace("Ada", "Eve")).unwrap(),
+            prompt.provenance().clone(),
+        );
+        world.runtime.bus().announce(reply);
+        assert_eq!(answered().await, json!({ "answer": { "value": "Eve" } }));
+        assert_eq!(answered().await, json!({ "answer": { "error": "not-in-lifecycle" } }), "the unasked one");
+        // Its key is taken out, and so the host closes it.
+        let _second = world.connected(7).await;
+        asked(&mut prompts).await;
+        let begun = Instant::now();
+        world.write(&with_keys(&[public(8)]));
+        assert_eq!(answered().await, json!({ "answer": { "error": "cancelled" } }));
+        assert!(begun.elapsed() < Duration::from_secs(4), "{:?}", begun.elapsed());
+        world.runtime.shutdown().await;
     }
 }

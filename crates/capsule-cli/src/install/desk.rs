@@ -63,9 +63,7 @@ async fn ask(Question { key, env, .. }: &Question) -> Option<Answer> {
     let request = env.request.as_deref().map_or_else(|| key.clone(), |request| format!("{key}: {request}"));
     let request = one_line(&request);
     let offered = if env.options_from.is_some() { &[][..] } else { env.enum_values.as_slice() };
-    for (number, option) in offered.iter().enumerate() {
-        output::diagnostic(&format!("  {}) {}", number + 1, one_line(option)));
-    }
+    show_options(offered);
     let hint = match (&env.default, env.kind, &env.placeholder) {
         (Some(EnvDefault::Text(text)), ..) => format!(" [{}]", one_line(text)),
         (Some(EnvDefault::List(list)), ..) => format!(" [{}]", one_line(&list.join(", "))),
@@ -89,12 +87,29 @@ fn meant(line: &str, kind: EnvKind, offered: &[String]) -> Answer {
         return Answer::Blank;
     }
     if kind == EnvKind::Array {
-        let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
-        return Answer::List(parts.map(str::to_owned).collect());
+        return Answer::List(elements(text));
     }
+    Answer::Text(chosen(text, offered))
+}
+
+/// Each with its number.
+pub(super) fn show_options(offered: &[String]) {
+    for (number, option) in offered.iter().enumerate() {
+        output::diagnostic(&format!("  {}) {}", number + 1, one_line(option)));
+    }
+}
+
+/// The option of this number, where that is not itself an option; else the text.
+pub(super) fn chosen(text: &str, offered: &[String]) -> String {
     let by_number = text.parse::<usize>().ok().and_then(|number| offered.get(number.checked_sub(1)?));
     let chosen = by_number.filter(|_| !offered.iter().any(|option| option == text));
-    Answer::Text(chosen.cloned().unwrap_or_else(|| text.to_owned()))
+    chosen.cloned().unwrap_or_else(|| text.to_owned())
+}
+
+/// What lies between commas.
+pub(super) fn elements(text: &str) -> Vec<String> {
+    let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
+    parts.map(str::to_owned).collect()
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! One `capsule install`: whom it asks, and what it says.
 
+mod asks;
 mod desk;
 mod prompt;
 
@@ -36,8 +37,10 @@ pub(crate) async fn session(args: &Args) -> Result<(), CliError> {
     for (key, value) in &args.env {
         options = options.value(key, value);
     }
+    let answers = asks::answer(runtime.prompts(), !args.yes && prompt::can_ask());
     let result = tokio::select! {
         installed = runtime.install(options) => installed.map_err(failed),
+        never = answers => match never {},
         _ = tokio::signal::ctrl_c() => Err(CliError::new("interrupted: nothing was installed")),
     };
     // Also waits until what was interrupted is taken back.

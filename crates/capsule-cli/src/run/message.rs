@@ -7,6 +7,9 @@ use serde_json::{Value, json};
 
 use super::print::value;
 
+/// Answers to questions, which may be secrets: no terminal shows them, and no log that one is sent to has them.
+const ANSWERS: &str = "astrid.v1.elicit.response";
+
 /// A message as `{"topic","payload","source","capsule","principal"}`.
 pub(crate) fn json(message: &Message, runtime: &Runtime) -> Value {
     let capsule = runtime.capsules().into_iter().find(|c| c.source_uuid() == message.source());
@@ -14,9 +17,13 @@ pub(crate) fn json(message: &Message, runtime: &Runtime) -> Value {
         Attribution::Verified(principal) | Attribution::Claimed(principal) => Some(principal.as_str()),
         Attribution::System => None,
     };
+    let payload = match message.topic().is_within(ANSWERS) {
+        true => json!("[redacted]"),
+        false => value(message.payload().as_str()),
+    };
     json!({
         "topic": message.topic().as_str(),
-        "payload": value(message.payload().as_str()),
+        "payload": payload,
         "source": message.source().to_string(),
         "capsule": capsule.as_ref().map(|capsule| capsule.id()),
         "principal": principal,

@@ -113,6 +113,22 @@ fn what_is_published_reaches_the_handler_and_its_answer_the_tail() {
     assert_eq!(seen, [(&topic, &one, &"alice".into()), (&topic, &one, &"bob".into())]);
 }
 
+// elicit §3: answers may be secrets
+#[test]
+fn a_tail_shows_that_a_question_was_answered_and_not_what() {
+    let running = Running::start(&["--listen", "--principal", "alice"]);
+    let args = ["tail", "*", "--count", "1", "--json", "--home", "home"];
+    let mut tail = capsule(running.place.path(), &args);
+    let mut tail = tail.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    BufReader::new(tail.stderr.take().unwrap()).read_line(&mut String::new()).unwrap();
+    running.ask(&["publish", r#"astrid.v1.elicit.response.x={"value":"s3cret"}"#]);
+    let mut lines = String::new();
+    tail.stdout.take().unwrap().read_to_string(&mut lines).unwrap();
+    assert!(tail.wait().unwrap().success());
+    assert!(lines.contains("elicit.response.x") && lines.contains("[redacted]"), "{lines}");
+    assert!(!lines.contains("s3cret"), "{lines}");
+}
+
 #[test]
 fn a_message_nobody_listens_to_is_a_warning_and_a_wrong_one_an_error() {
     let running = Running::start(&["--listen"]);

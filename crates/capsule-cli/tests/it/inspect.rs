@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 #[test]
 fn a_component_shows_imports_exports_size_and_hash() {
     let dir = tempfile::tempdir().unwrap();
-    let bytes = component("astrid:elicit/host@1.0.0");
+    let bytes = component("astrid:approval/host@1.0.0");
     write(dir.path(), "a.wasm", &bytes);
     let said = run(dir.path(), &["inspect", "a.wasm"]).good();
     let hash = blake3::hash(&bytes).to_hex();
@@ -14,7 +14,7 @@ fn a_component_shows_imports_exports_size_and_hash() {
         "a.wasm",
         &format!("{} bytes", bytes.len()),
         hash.as_str(),
-        "astrid:elicit/host@1.0.0",
+        "astrid:approval/host@1.0.0",
         "not offered",
     ] {
         assert!(said.contains(part), "{part} is missing in {said}");

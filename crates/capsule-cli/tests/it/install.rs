@@ -264,3 +264,22 @@ fn what_cannot_be_installed_says_what_can() {
     write(site.path(), "bad/Capsule.toml", "[package]\nname = \"A\"\nversion = \"1\"\n");
     site.install(&["bad"]).refused_lines(1, 2);
 }
+
+const QUESTIONS: &str =
+    r#"questions = { default = '[{"kind":"text","key":"name"},{"kind":"secret","key":"token"}]' }"#;
+
+// elicit §2.4: a front end without a person declines
+#[test]
+fn where_nobody_can_be_asked_what_the_hook_asks_is_declined_at_once() {
+    let site = Site::new();
+    let source = site.source("1.0.0", "ask", QUESTIONS);
+    let begun = std::time::Instant::now();
+    let ended = site.install(&[&source, "--yes"]);
+    assert!(begun.elapsed() < std::time::Duration::from_secs(60), "{:?}", begun.elapsed());
+    for key in ["name", "token"] {
+        let said =
+            format!("hooker: the install hook's question for {key} was declined: there is nobody to ask");
+        assert!(ended.stderr.contains(&said), "{}", ended.stderr);
+    }
+    assert_eq!(ended.good(), "hooker 1.0.0 installed for default\n");
+}

@@ -140,3 +140,24 @@ fn an_interrupt_at_a_secret_leaves_a_terminal_that_shows_what_is_typed() {
     let modes: Vec<_> = shown.split_whitespace().collect();
     assert!(modes.contains(&"echo") && !modes.contains(&"-echo"), "{shown}");
 }
+
+// guest case 27, elicit cases 3 and 8
+#[test]
+fn what_the_hook_asks_is_answered_on_the_terminal_and_a_secret_is_not_shown() {
+    let site = Site::new();
+    let questions = r#"questions = { default = '[{"kind":"text","key":"name","default":"Ada"},{"kind":"secret","key":"key","description":"Your key"}]' }"#;
+    let source = site.source("1.0.0", "ask", questions);
+    let answers = [
+        ("mode [ask]: ", "\n"),
+        ("token (not shown): ", "\n"),
+        ("questions [", "\n"),
+        ("name [Ada]: ", "\n"),
+        ("Your key (not shown): ", "s3cret\n"),
+    ];
+    let Some((shown, code)) = typed(&site, &source, &answers) else { return };
+    assert_eq!(code, Some(0), "{shown}");
+    assert!(shown.contains("the install hook of hooker asks:"), "{shown}");
+    assert!(shown.contains("installed for default") && !shown.contains("s3cret"), "{shown}");
+    let stored = site.path().join("home/state/secrets/default/hooker/key");
+    assert_eq!(std::fs::read_to_string(stored).unwrap(), "s3cret");
+}

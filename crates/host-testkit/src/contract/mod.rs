@@ -29,3 +29,6 @@ pub mod fs;
 pub async fn fs(make: fs::Maker) {
     fs::all(make).await;
 }
+
+#[cfg(feature = "elicit")]
+pub mod elicit;

@@ -1,6 +1,8 @@
 //! A guest whose install and upgrade hooks do what the configuration key `mode` says, and publish what they
 //! saw on `hooker.v1.said`. Its handlers tell what is stored.
 
+mod ask;
+
 use astrid_sys::astrid::fs::host as fs;
 use astrid_sys::astrid::ipc::host as ipc;
 use astrid_sys::astrid::kv::host as kv;
@@ -18,6 +20,12 @@ impl Guest for Hooker {
             "get" => json!(get(key)),
             "list" => json!(kv::kv_list_keys("").unwrap_or_default()),
             "set" => json!(kv::kv_set(key, input["value"].as_str().unwrap_or_default().as_bytes()).is_ok()),
+            "ask" => ask::ask(&input),
+            "ask-name" => {
+                say(json!({ "answer": ask::ask(&json!({ "key": "name" })) }));
+                json!(null)
+            }
+            "has-secret" => ask::has(key),
             "config" => json!(sys::get_config(key).ok().flatten()),
             _ => return CapsuleResult { action: "deny".to_owned(), data: None },
         };
@@ -53,6 +61,11 @@ fn act(hook: &str) {
     }));
     match mode.as_str() {
         "trap" => core::arch::wasm32::unreachable(),
+        "ask" => questions(),
+        "ask-then-trap" => {
+            questions();
+            core::arch::wasm32::unreachable()
+        }
         "log" => sys::log(sys::LogLevel::Error, "something is wrong, and the hook returns all the same"),
         // Until its wait is ended, and then as if nothing were wrong.
         "wait" => while sys::sleep_ns(60_000_000_000).is_ok() {},
@@ -95,6 +108,14 @@ fn act(hook: &str) {
             say(json!({ "heard": heard.map(|e| e.messages.len()).map_err(|error| format!("{error:?}")) }));
         }
         _ => {}
+    }
+}
+
+/// Asks what the configuration key `questions` holds, and says each answer.
+fn questions() {
+    let questions: Vec<Value> = config("questions").and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
+    for question in questions {
+        say(json!({ "asked": question["key"], "answer": ask::ask(&question) }));
     }
 }
 

@@ -15,6 +15,7 @@ use tokio::time::Instant;
 use super::Inner;
 use super::generation::{Generation, gates, inspect, link};
 use crate::domains::Role;
+use crate::elicit::{HookSecrets, Undo};
 use crate::load::{Program, Source};
 use crate::principal::open_desk;
 use crate::wasm::{HookCall, Template};
@@ -43,10 +44,14 @@ pub(crate) struct Hooked {
     pub(crate) ran: bool,
     /// What is to be written now, for [`replay`].
     pub(crate) redo: Vec<u8>,
+    /// Takes back the secrets that people typed for it, which are in the store already: for an installer that
+    /// fails after the hook. Nothing if nothing ran.
+    pub(crate) undo: Option<Undo>,
 }
 
-/// Runs the hook of `source` for `owner`. Nothing that it stored is there before [`replay`] has written it,
-/// and dropping the future ends it. Files that it wrote below the principal's home stay.
+/// Runs the hook of `source` for `owner`. Nothing that it stored is there before [`replay`] has written it, except
+/// secrets, which go again if it fails; dropping the future ends it. Files that it wrote below the principal's
+/// home stay.
 ///
 /// # Errors
 /// The hook trapped, took too long or was cancelled, or another one of this capsule and principal runs.
@@ -77,10 +82,21 @@ pub(crate) async fn run_under(
         if !phase.is_in(exports) {
             return Ok(None);
         }
-        call(runtime, source, (program, exports), (owner, abort), &phase).await.map(Some)
+        let (secrets, undo) = runtime.elicitation.hook_secrets();
+        let undo = undo.armed();
+        match call(runtime, source, (program, exports), (owner, abort), &phase, secrets).await {
+            Ok(redo) => Ok(undo.release().map(|undo| (redo, undo))),
+            Err(error) => {
+                undo.fire().await;
+                Err(error)
+            }
+        }
     };
-    let redo = called.await.map_err(|error: CapsuleError| error.in_capsule(&source.manifest.package.name))?;
-    Ok(Hooked { ran: redo.is_some(), redo: redo.unwrap_or_default() })
+    let called =
+        called.await.map_err(|error: CapsuleError| error.in_capsule(&source.manifest.package.name))?;
+    let ran = called.is_some();
+    let (redo, undo) = called.unzip();
+    Ok(Hooked { ran, redo: redo.unwrap_or_default(), undo })
 }
 
 /// Writes what a hook stored, whatever the principal's limits: they were checked when the guest wrote it.
@@ -102,6 +118,7 @@ async fn call(
     (program, exports): (&Program, Exports),
     (owner, abort): (&Principal, &Cancellation),
     phase: &HookPhase,
+    secrets: HookSecrets,
 ) -> Result<Vec<u8>, CapsuleError> {
     // Open, so that a guest may wait for an answer on the bus.
     let own = (Gate::opened(), abort.child());
@@ -115,7 +132,9 @@ async fn call(
     let (code, _) = runtime.cache.get(program.bytes.clone(), program.hash).await?;
     let guest = link(runtime, &code, exports)?;
     let staged = Arc::new(Staged::new(runtime.store.clone()));
-    let role = Role::Hook { kv: staged.clone(), from: phase.from().map(str::to_owned) };
+    let asks = runtime.elicitation.mint();
+    let elicit = runtime.elicitation.hook(&asks, secrets).component(&program.hash.to_hex()).build();
+    let role = Role::Hook { kv: staged.clone(), from: phase.from().map(str::to_owned), elicit };
     let (domains, _ends) = generation.domains(runtime, &source.manifest, role)?;
     let template = generation.template(runtime, guest, policy.map_err(CapsuleError::host)??, domains);
     let stage = Stage { generation, template };

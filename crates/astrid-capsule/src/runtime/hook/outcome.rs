@@ -7,15 +7,17 @@ use std::sync::Arc;
 use astrid_host_context::{CapsuleId, Principal};
 
 use super::{HookPhase, Hooked, replay, run};
+use crate::elicit::{Armed, Undo};
 use crate::runtime::{Inner, load};
 use crate::{CapsuleError, Runtime};
 
 /// A hook that succeeded, and what it stored, which is not there yet: [`HookOutcome::commit`] makes it so,
-/// and dropping this instead forgets it. Another hook of the same capsule and principal would not see it.
+/// and dropping this instead forgets it. Secrets that somebody typed are there, and go again then. Another hook of the same capsule and principal would not see it.
 #[must_use = "what the hook stored is forgotten unless it is committed"]
 pub struct HookOutcome {
     runtime: Arc<Inner>,
     hooked: Hooked,
+    secrets: Option<Armed>,
 }
 
 impl HookOutcome {
@@ -43,6 +45,8 @@ impl HookOutcome {
     /// # Errors
     /// The store's. A part may have been written, as after a crash.
     pub async fn commit(self) -> Result<(), CapsuleError> {
+        // A journal that has what was stored brings it back after a failure, and the secrets belong to it.
+        self.secrets.and_then(Armed::release);
         replay(&self.runtime, &self.hooked.redo).await
     }
 }
@@ -60,7 +64,8 @@ impl Runtime {
     /// people, and as much memory as the profile says. Its fuel is counted and not bounded. On an upgrade
     /// the old version is to be unloaded before, so that it does not write to what the hook reads.
     ///
-    /// What it stores in `astrid:kv` waits for [`HookOutcome::commit`]. Files it writes are there at once and
+    /// What it stores in `astrid:kv` waits for [`HookOutcome::commit`]. Secrets that people type for it are in the
+    /// store at once; if it fails, or is not committed, what was there before is there again. Files it writes are there at once and
     /// stay, also when it fails.
     ///
     /// To end it early: [`Runtime::cancel_hook`], after which the guest's waits say that they were cancelled
@@ -77,8 +82,9 @@ impl Runtime {
         phase: HookPhase,
     ) -> Result<HookOutcome, CapsuleError> {
         let opened = load::open(&self.0, dir.as_ref(), None).await?;
-        let hooked = run(&self.0, &opened.source, principal, phase).await?;
-        Ok(HookOutcome { runtime: self.0.clone(), hooked })
+        let mut hooked = run(&self.0, &opened.source, principal, phase).await?;
+        let secrets = hooked.undo.take().map(Undo::armed);
+        Ok(HookOutcome { runtime: self.0.clone(), hooked, secrets })
     }
 
     /// Ends a lifecycle hook that runs, for a user who gave up waiting; false if there is none.

@@ -15,6 +15,7 @@ use astrid_capsule_install::{Begun, InstallError, Place, Step};
 use astrid_host_context::{Cancellation, Principal, Standing};
 
 use super::{Inner, Runtime, hook};
+use crate::elicit::{Armed, Undo};
 use crate::{CapsuleError, Code};
 pub use options::{Answer, InstallDesk, InstallOptions, Proposal, Question};
 use prepare::{Found, Prepared, Work, hook_phase, prepare};
@@ -123,6 +124,8 @@ async fn perform(
     let loads = running.is_some() || (load && !swap::is_taken(runtime, place.capsule(), who));
     let placed = blocking(move || Begun::new(lock, order, &contents, Arc::new(()))?.place(&dir)).await;
     let mut stopped = None;
+    // What people typed for the hook is in the store already; it goes again with an installation that fails.
+    let mut typed = None;
     let attempt = async {
         let placed = placed?;
         let made = async {
@@ -132,7 +135,8 @@ async fn perform(
                 stopped = Some(running);
             }
             let phase = hook_phase(&proposal.step);
-            let hooked = hook::run_under(runtime, &source, who, phase, ends).await?;
+            let mut hooked = hook::run_under(runtime, &source, who, phase, ends).await?;
+            typed = hooked.undo.take().map(Undo::armed);
             if ends.standing() != Standing::Live {
                 return Err(cancelled());
             }
@@ -165,11 +169,16 @@ async fn perform(
     let (committed, hooked, next) = match attempt.await {
         Ok(done) => done,
         Err(error) => {
+            // First, because it knows what the settings were when the hook began.
+            if let Some(typed) = typed {
+                typed.fire().await;
+            }
             take_back(runtime, &place, who, stopped.is_some()).await;
             return Err(error);
         }
     };
     // From here on it is installed; what fails is done again by the next start.
+    typed.and_then(Armed::release);
     if let Err(error) = hook::replay(runtime, &hooked.redo).await {
         next.discard(runtime).await;
         return Err(error);

@@ -75,7 +75,7 @@ async fn a_hook_that_computes_through_its_time_is_stopped_and_its_fuel_is_counte
     assert!(h.runtime.fuel_used("alice") > 1_000_000, "{}", h.runtime.fuel_used("alice"));
 }
 
-// guest case 31: elicit is not linked in this host yet, so another wait is cut short
+// guest case 31: with another wait than for a person, which asks.rs has
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_hook_that_its_user_gives_up_on_reads_of_it_and_has_failed() {
     let mut h = Hooks::new().await;

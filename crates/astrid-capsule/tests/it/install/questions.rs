@@ -145,3 +145,71 @@ async fn headless_given_values_are_stored_and_the_rest_stays_unresolved_and_is_n
     let meta = std::fs::read_to_string(s.target().join("meta.json")).unwrap();
     assert!(!meta.contains("hidden"));
 }
+
+/// Answers everything the hook asks with these.
+fn answering(scene: &Scene, replies: &[&'static str]) -> tokio::task::JoinHandle<()> {
+    let (mut prompts, replies) = (scene.runtime.prompts(), replies.to_vec());
+    tokio::spawn(async move {
+        for reply in replies {
+            prompts.next().await.unwrap().answer(astrid_capsule::Reply::value(reply)).unwrap();
+        }
+    })
+}
+
+// guest cases 27 and 29
+#[tokio::test]
+async fn what_a_hook_asked_for_stays_with_an_installation_and_goes_with_one_that_fails() {
+    let s = Scene::new().await;
+    let ask_for = |version: &str, mode: &str| {
+        let questions =
+            r#"questions = { default = '[{"kind":"secret","key":"token"},{"kind":"secret","key":"more"}]' }"#;
+        s.source_with(version, mode, questions)
+    };
+    let secret = |key: &str| {
+        let file = s.place.home().join("state/secrets/alice/hooker").join(key);
+        std::fs::read_to_string(file).ok()
+    };
+    let answered = answering(&s, &["1", "2"]);
+    let failed = InstallOptions::new(ask_for("1.0.0", "ask-then-trap")).principal(alice());
+    s.runtime.install(failed.value("token", "set")).await.unwrap_err();
+    answered.await.unwrap();
+    assert_eq!((secret("token"), secret("more")), (None, None));
+
+    let answered = answering(&s, &["typed", "more"]);
+    let first = InstallOptions::new(ask_for("1.0.0", "ask")).principal(alice());
+    s.runtime.install(first.value("token", "set")).await.unwrap();
+    answered.await.unwrap();
+    assert_eq!((secret("token").as_deref(), secret("more").as_deref()), (Some("typed"), Some("more")));
+    let read = ask(&s.loaded(), "alice", "config", json!({ "key": "token" })).await;
+    assert_eq!(read, "typed");
+
+    let answered = answering(&s, &["3", "4"]);
+    let failed = InstallOptions::new(ask_for("1.1.0", "ask-then-trap")).principal(alice());
+    s.runtime.install(failed.value("token", "set again")).await.unwrap_err();
+    answered.await.unwrap();
+    assert_eq!((secret("token").as_deref(), secret("more").as_deref()), (Some("typed"), Some("more")));
+}
+
+// guest case 29: a failure after the hook
+#[tokio::test]
+async fn a_version_that_does_not_start_after_its_hook_takes_what_was_typed_with_it() {
+    let s = Scene::new().await;
+    s.install(&s.source("1.0.0", "")).await.unwrap();
+    // Its local socket cannot be bound, which is found out when it is loaded beside the old one.
+    let source = s.source_with(
+        "1.1.0",
+        "ask",
+        "questions = { default = '[{\"kind\":\"secret\",\"key\":\"token\"}]' }\n[capabilities]\nnet_bind = [\"unix:*\"]",
+    );
+    let ends = s.place.home().join("run/c/hooker.sock");
+    std::fs::create_dir_all(&ends).unwrap();
+    std::fs::write(ends.join("in-the-way"), "").unwrap();
+    let answered = answering(&s, &["typed"]);
+    let desk = Arc::new(Desk::default());
+    let upgrade = InstallOptions::new(source).principal(alice()).desk(desk);
+    let failed = s.runtime.install(upgrade).await.unwrap_err();
+    answered.await.unwrap();
+    assert!(failed.to_string().contains("local socket"), "{failed}");
+    assert!(!s.place.home().join("state/secrets/alice/hooker/token").exists());
+    assert_eq!(s.version().as_deref(), Some("1.0.0"));
+}
