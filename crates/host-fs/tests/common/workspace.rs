@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use astrid_host_context::Principal;
-use astrid_host_fs::{Change, Direct, Directories, Error, FsView, Overlay, Overlays, arms::V1_0 as Arm};
+use astrid_host_fs::{
+    Change, Direct, Directories, Error, FsView, Overlay, OverlayError, Overlays, arms::V1_0 as Arm,
+};
 use astrid_host_testkit::FakeHost;
 
 use crate::common::{State, state};
@@ -52,6 +54,14 @@ impl Bench {
         let mut host = state(FakeHost::builder(), Arc::new(mounts));
         host.fake.serve("alice");
         Opened { overlays, host }
+    }
+
+    /// Closes alice's overlay. What threads of the pool have not let go of yet keeps it in use for a moment.
+    pub(crate) async fn close(&self, open: Opened) {
+        drop(open);
+        while matches!(self.open().overlays.of(&"alice".parse().unwrap()), Err(OverlayError::InUse)) {
+            tokio::task::yield_now().await;
+        }
     }
 }
 

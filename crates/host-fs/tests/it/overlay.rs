@@ -39,7 +39,7 @@ async fn a_directory_made_anew_shows_nothing_of_the_one_that_was_removed() {
     assert_eq!(open.read("d/s/g").await, Err(Arm::NotFound));
     open.write("d/f", "new").await;
     assert_eq!(open.changes("alice"), ["replaced d/", "added d/f", "added d/s/"]);
-    drop(open);
+    bench.close(open).await;
     let mut open = bench.open();
     assert_eq!(open.list("d").await, ["f", "s"]);
     open.of("alice").commit().unwrap();
@@ -201,7 +201,7 @@ async fn changes_outlive_the_process_and_belong_to_one_at_a_time() {
     let kept = bench.directory.path().join("overlay/alice");
     let second = Overlay::open(lower, Scheme::Workspace, &kept);
     assert!(matches!(second, Err(OverlayError::InUse)), "{second:?}");
-    drop(open);
+    bench.close(open).await;
     // A record that was not finished is none.
     let cuts = kept.join("changes/cuts");
     let mut record = std::fs::read(&cuts).unwrap();
@@ -211,7 +211,7 @@ async fn changes_outlive_the_process_and_belong_to_one_at_a_time() {
     assert_eq!(open.list("").await, ["d"]);
     assert_eq!(open.list("d").await, ["x", "y"]);
     open.host.fs().unlink("d/x".into()).await.unwrap();
-    drop(open);
+    bench.close(open).await;
     assert_eq!(bench.open().changes("alice"), ["removed a", "removed d/x", "added d/y"]);
 }
 

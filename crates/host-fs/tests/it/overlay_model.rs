@@ -112,7 +112,7 @@ async fn an_overlay_answers_as_a_plain_directory_would_and_commits_what_that_hol
             assert_eq!(answer, expected, "round {round}: {history:#?}");
             if step == STEPS / 2 {
                 // The other half begins with what is read back, without the first's memory.
-                drop(open);
+                bench.close(open).await;
                 open = bench.open_by(openat2);
             }
         }
