@@ -103,5 +103,5 @@ impl Prompter for AskOnBus {
 }
 
 #[cfg(test)]
-#[path = "tests.rs"]
+#[path = "tests/mod.rs"]
 mod tests;
