@@ -1,48 +1,12 @@
 //! What `capsule install` asks on a terminal: `script` gives the program one.
 
-use std::io::{Read, Write};
-use std::process::{Command, Stdio};
-
 use crate::install::Site;
 use crate::support::run;
+use crate::support::terminal::{self, PROGRAM};
 
-/// Runs an installation in a terminal and types each answer when its question is shown. What the terminal showed, and
-/// the exit code; none where no terminal can be made.
+/// Types each answer when its question is shown.
 fn typed(site: &Site, source: &str, answers: &[(&str, &str)]) -> Option<(String, Option<i32>)> {
-    if Command::new("script").arg("--version").output().is_err() {
-        eprintln!("not done, this machine has no `script` that gives a terminal");
-        return None;
-    }
-    let line = format!("exec {} install {source} --home home", env!("CARGO_BIN_EXE_capsule"));
-    let mut script = Command::new("script")
-        .current_dir(site.path())
-        .args(["-qfec", &line, "/dev/null"])
-        .env("SHELL", "/bin/sh")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let (mut shown, mut output) = (String::new(), script.stdout.take().unwrap());
-    // Open until the program ends: the end of its input would be an answer too.
-    let mut keyboard = script.stdin.take().unwrap();
-    let (mut piece, mut left, mut seen) = ([0; 1024], answers.iter(), 0);
-    let mut next = left.next();
-    loop {
-        let read = output.read(&mut piece).unwrap();
-        if read == 0 {
-            break;
-        }
-        shown.push_str(&String::from_utf8_lossy(piece.get(..read).unwrap()));
-        while let Some((question, answer)) = next
-            && let Some(at) = shown.get(seen..).unwrap().find(question)
-        {
-            seen += at + question.len();
-            keyboard.write_all(answer.as_bytes()).unwrap();
-            next = left.next();
-        }
-    }
-    assert!(next.is_none(), "it did not ask {next:?}: {shown}");
-    Some((shown, script.wait().unwrap().code()))
+    terminal::typed(site.path(), &format!("exec {PROGRAM} install {source} --home home"), answers)
 }
 
 const TABLES: &str =
@@ -102,40 +66,9 @@ fn whoever_does_not_say_yes_and_whoever_interrupts_has_nothing_installed() {
 fn an_interrupt_at_a_secret_leaves_a_terminal_that_shows_what_is_typed() {
     let site = Site::new();
     let source = site.source("1.0.0", "", "");
-    let program = env!("CARGO_BIN_EXE_capsule");
-    let then = format!("trap : INT; {program} install {source} --home home; stty -a");
-    std::fs::write(site.path().join("both.sh"), then).unwrap();
-    if Command::new("script").arg("--version").output().is_err() {
-        return;
-    }
-    let mut script = Command::new("script")
-        .current_dir(site.path())
-        .args(["-qfec", "sh both.sh", "/dev/null"])
-        .env("SHELL", "/bin/sh")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let (mut shown, mut output) = (String::new(), script.stdout.take().unwrap());
-    let mut keyboard = script.stdin.take().unwrap();
-    let (mut piece, mut typed) = ([0; 1024], 0);
-    loop {
-        let read = output.read(&mut piece).unwrap();
-        if read == 0 {
-            break;
-        }
-        shown.push_str(&String::from_utf8_lossy(piece.get(..read).unwrap()));
-        if typed == 0 && shown.contains("mode []: ") {
-            typed = 1;
-            keyboard.write_all(b"\n").unwrap();
-        }
-        if typed == 1 && shown.contains("token (not shown): ") {
-            typed = 2;
-            keyboard.write_all(b"\x03").unwrap();
-        }
-    }
-    script.wait().unwrap();
-    assert_eq!(typed, 2, "{shown}");
+    let line = format!("trap : INT; {PROGRAM} install {source} --home home; stty -a");
+    let answers = [("mode []: ", "\n"), ("token (not shown): ", "\u{3}")];
+    let Some((shown, _)) = terminal::typed(site.path(), &line, &answers) else { return };
     assert!(shown.contains("interrupted: nothing was installed"), "{shown}");
     let modes: Vec<_> = shown.split_whitespace().collect();
     assert!(modes.contains(&"echo") && !modes.contains(&"-echo"), "{shown}");

@@ -2,6 +2,7 @@
 #![expect(unreachable_pub, reason = "shared by the test files, each of which is a crate")]
 
 pub mod place;
+pub mod terminal;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
