@@ -141,8 +141,13 @@ impl Connections {
     /// What the streams come to now, those that are open included.
     #[must_use]
     pub fn figures(&self) -> StreamFigures {
-        let open: Vec<_> = self.0.open.lock().values().filter_map(|(core, _)| core.upgrade()).collect();
-        let mut figures = StreamFigures { open: open.len(), ..*self.0.ended.lock() };
+        let (open, mut figures) = {
+            // One look at both, so that a stream that ends meanwhile is counted once.
+            let open = self.0.open.lock();
+            let ended = *self.0.ended.lock();
+            (open.values().filter_map(|(core, _)| core.upgrade()).collect::<Vec<_>>(), ended)
+        };
+        figures.open = open.len();
         for core in open {
             figures.received += core.read.lock().received;
             figures.sent += core.write.lock().sent;
@@ -156,11 +161,10 @@ impl Connections {
 
     pub(crate) fn register(&self, core: &Arc<Core>, facts: Facts) -> Registration {
         let number = self.0.next.fetch_add(1, Ordering::Relaxed);
-        {
-            let mut figures = self.0.ended.lock();
-            *if facts.dialled.is_some() { &mut figures.connected } else { &mut figures.accepted } += 1;
-        }
-        self.0.open.lock().insert(number, (Arc::downgrade(core), facts));
+        let mut open = self.0.open.lock();
+        let mut figures = self.0.ended.lock();
+        *if facts.dialled.is_some() { &mut figures.connected } else { &mut figures.accepted } += 1;
+        open.insert(number, (Arc::downgrade(core), facts));
         Registration { shared: self.0.clone(), number, moved: (0, 0) }
     }
 }
@@ -183,7 +187,8 @@ impl Registration {
 
 impl Drop for Registration {
     fn drop(&mut self) {
-        self.shared.open.lock().remove(&self.number);
+        let mut open = self.shared.open.lock();
+        open.remove(&self.number);
         let mut figures = self.shared.ended.lock();
         figures.received += self.moved.0;
         figures.sent += self.moved.1;

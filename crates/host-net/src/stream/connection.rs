@@ -43,13 +43,14 @@ impl Readiness for TcpStream {
 
 /// A socket, its share of the budgets, and what is said when it ends.
 pub(crate) struct Connection {
+    /// Before the socket, which the set of open streams counts for as long as it knows of it.
+    registration: Registration,
     pub(crate) core: Arc<Core>,
     pub(crate) identity: Option<Arc<PeerIdentity>>,
     capsule: CapsuleId,
     opened: Instant,
     /// Said at the end, if the beginning was said.
     goodbye: Option<(Arc<dyn ClientEvents>, Principal)>,
-    registration: Registration,
     _shares: [Permit; 2],
 }
 

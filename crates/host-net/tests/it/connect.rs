@@ -367,3 +367,29 @@ async fn a_closed_connection_is_an_invalid_handle_for_every_function() {
     // An end in order is none.
     assert_eq!(store.net().read(&stream).await.unwrap(), FrameRead::Closed);
 }
+
+#[tokio::test]
+async fn a_stream_is_counted_by_every_look_at_the_figures_while_it_ends() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let (mut store, _airlock, open) = behind(Scripted::new(), &[&format!("127.0.0.1:{port}")]);
+    let mut streams = Vec::new();
+    for _ in 0..200 {
+        let stream = store.net().connect_tcp("127.0.0.1", port).await.unwrap();
+        let (mut peer, _) = listener.accept().await.unwrap();
+        send(&mut peer, b"x").await;
+        assert_eq!(store.net().read_bytes(&stream, 9).await.unwrap(), b"x");
+        streams.push(stream);
+    }
+    let looked = std::thread::spawn(move || {
+        loop {
+            let figures = open.figures();
+            assert_eq!((figures.connected, figures.received), (200, 200), "with {} open", figures.open);
+            if figures.open == 0 {
+                return;
+            }
+        }
+    });
+    streams.into_iter().for_each(|stream| store.drop_stream(stream));
+    looked.join().unwrap();
+}
