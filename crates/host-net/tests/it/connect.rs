@@ -377,23 +377,25 @@ async fn a_stream_is_counted_by_every_look_at_the_figures_while_it_ends() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     let (mut store, _airlock, open) = behind(Scripted::new(), &[&format!("127.0.0.1:{port}")]);
-    let mut streams = Vec::new();
-    for _ in 0..200 {
+    for round in 1..=100 {
         let stream = store.net().connect_tcp("127.0.0.1", port).await.unwrap();
         let (mut peer, _) = listener.accept().await.unwrap();
         send(&mut peer, b"x").await;
         assert_eq!(store.net().read_bytes(&stream, 9).await.unwrap(), b"x");
-        streams.push(stream);
-    }
-    let looked = std::thread::spawn(move || {
-        loop {
-            let figures = open.figures();
-            assert_eq!((figures.connected, figures.received), (200, 200), "with {} open", figures.open);
-            if figures.open == 0 {
-                return;
+        let open = open.clone();
+        let (looks, looking) = std::sync::mpsc::channel();
+        let looked = std::thread::spawn(move || {
+            loop {
+                let figures = open.figures();
+                let _ = looks.send(());
+                assert_eq!((figures.connected, figures.received), (round, round), "{} open", figures.open);
+                if figures.open == 0 {
+                    return;
+                }
             }
-        }
-    });
-    streams.into_iter().for_each(|stream| store.drop_stream(stream));
-    looked.join().unwrap();
+        });
+        looking.recv().unwrap();
+        store.drop_stream(stream);
+        looked.join().unwrap();
+    }
 }
