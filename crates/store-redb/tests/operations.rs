@@ -547,7 +547,7 @@ async fn a_flood_in_one_namespace_delays_another_by_a_group_at_most() {
             waits.len()
         );
         // A lost turn costs seconds, every time; a busy machine or disk may hold up any one attempt.
-        let p99 = Duration::from_millis(if strict { 50 } else { 500 }).max(2 * alone);
+        let p99 = Duration::from_millis(if strict { 50 } else { 1_500 }).max(2 * alone);
         let beside = waits.len() >= 20;
         if beside && median < Duration::from_millis(100) && late < p99 {
             store.close().await;
