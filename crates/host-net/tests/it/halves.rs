@@ -111,7 +111,9 @@ async fn splicing_moves_exact_bytes_without_the_guest() {
         moved += n;
         calls += 1;
     }
-    assert!(calls < 200, "{calls} calls");
+    // A call moves what is there: in full pieces a hundred, more where a busy machine brings them by halves
+    // and quarters. Pieces of 64 KiB would be 1,600.
+    assert!(calls < 1_000, "{calls} calls");
     writer.await.unwrap();
     assert!(reader.await.unwrap() == bytes);
 }
