@@ -72,7 +72,7 @@ mod tests {
         assert!(recent.of(at(1)).is_none());
     }
 
-    #[tokio::test]
+    #[tokio::test(start_paused = true)]
     async fn a_storm_of_addresses_is_forgotten_and_not_kept() {
         let recent = RecentFailures::new();
         for port in 1..=5000 {

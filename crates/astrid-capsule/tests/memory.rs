@@ -14,8 +14,13 @@ fn resident_kib() -> u64 {
     line.split_whitespace().next().unwrap().parse().unwrap()
 }
 
+/// The least of some looks: whoever looks at a file now and then has it open for a moment.
 fn descriptors() -> usize {
-    std::fs::read_dir("/proc/self/fd").unwrap().count()
+    let looks = (0..20).map(|_| {
+        std::thread::sleep(Duration::from_millis(5));
+        std::fs::read_dir("/proc/self/fd").unwrap().count()
+    });
+    looks.min().unwrap()
 }
 
 // engines case 26, lifecycle case 26

@@ -182,8 +182,17 @@ impl State {
 impl Drop for Slot {
     fn drop(&mut self) {
         let Some(permit) = self.permit.take() else { return };
-        let late = self.lane.state.lock().recycle(permit);
-        if let (Some(number), Some(core)) = (late, self.lane.core.upgrade()) {
+        let core = self.lane.core.upgrade();
+        let late = {
+            let mut state = self.lane.state.lock();
+            let late = state.recycle(permit);
+            // Where all places were merely reserved nobody works, and nobody else would begin.
+            if let (Some(_), Some(core)) = (late, &core) {
+                self.lane.start(core, &mut state);
+            }
+            late
+        };
+        if let (Some(number), Some(core)) = (late, core) {
             core.backlog.forget(number);
         }
     }

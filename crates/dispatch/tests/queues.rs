@@ -211,6 +211,48 @@ async fn unloading_discards_what_is_queued_with_receipts_and_later_events_have_n
     assert!(drain(&mut receipts).await.is_empty());
 }
 
+#[tokio::test(start_paused = true)]
+async fn an_event_of_the_host_gets_a_place_that_was_reserved_and_not_used_where_nothing_else_is_queued() {
+    let world = Arc::new(World::new());
+    let (brake, seen) = (Brake::new(), Seen::default());
+    let s = seen.clone();
+    world.capsule_with(1, &[("both", "both"), ("one", "one")], 100, 4, move |call| {
+        s.note(&*call.action);
+        async { proceed() }
+    });
+    let b = brake.clone();
+    world.capsule_with(2, &[("both", "both"), ("full", "full")], 100, 4, move |_| {
+        let brake = b.clone();
+        async move {
+            brake.wait().await;
+            proceed()
+        }
+    });
+    world.announce(Some("alice"), "full", "0");
+    rest().await;
+    for _ in 0..64 {
+        world.announce(Some("alice"), "full", "0");
+    }
+    // All places of the first are reserved by who waits for one of the second, in vain.
+    let publishers: Vec<_> = (0..64)
+        .map(|_| {
+            let world = world.clone();
+            tokio::spawn(async move { world.publish(draft(Some("alice"), "both", "0")).await })
+        })
+        .collect();
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    world.announce(Some("alice"), "one", "0");
+    assert_eq!(world.dispatcher.stats().late, 1);
+    for publisher in publishers {
+        assert_eq!(publisher.await.unwrap(), Err(Refused::Backpressure));
+    }
+    rest().await;
+    assert_eq!(seen.all(), ["one"]);
+    assert_eq!(world.dispatcher.stats().late, 0);
+    brake.release(65);
+    world.dispatcher.idle().await;
+}
+
 // dispatch case 26
 #[tokio::test(start_paused = true)]
 async fn lag_is_announced_once_and_what_follows_within_ten_seconds_is_gathered() {

@@ -6,6 +6,7 @@
 //! - [`AllowAll`] is the gate that no host may have; it is here so that none can.
 //! - [`dummy_guest`] makes a component that imports every function of a frozen WIT package, so that a
 //!   link test cannot forget one.
+//! - [`free_port`] is a port that nobody else is given meanwhile.
 //! - [`link`] and [`offers`] say what a crate's `add_to_linker` gives such a guest.
 //! - `contract` holds the suites that any backend runs on itself.
 //!
@@ -29,6 +30,7 @@ mod dummy;
 mod fake;
 mod guests;
 mod link;
+mod port;
 mod recorder;
 
 pub mod contract;
@@ -38,4 +40,5 @@ pub use dummy::{DummyError, dummy_guest, imports_of};
 pub use fake::{FakeHost, FakeHostBuilder};
 pub use guests::{GuestMissing, guest};
 pub use link::{Add, link, offers};
+pub use port::free_port;
 pub use recorder::{Recorder, Told};

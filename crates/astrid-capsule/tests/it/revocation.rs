@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::support::{Place, guest};
 use astrid_capsule::{Readiness, Runtime};
@@ -16,6 +16,8 @@ use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A server whose answers go on until somebody hangs up; says for which path that was.
 async fn endless() -> (SocketAddr, UnboundedReceiver<String>) {
@@ -59,7 +61,7 @@ async fn streamer(place: &Place, address: SocketAddr) -> Runtime {
     let runtime = builder.allow_local(rules).build().await.unwrap();
     let manifest = "capabilities = { net = [\"127.0.0.1\"] }\n[env.mode]\ndefault = \"stream\"\n[publish]\n\"looper.v1.answer\" = \"opaque\"\n[subscribe]\n\"looper.v1.ask\" = \"opaque\"\n";
     let capsule = runtime.load(place.capsule("looper", &guest("looper"), manifest)).await.unwrap();
-    assert_eq!(capsule.wait_ready(Duration::from_secs(30)).await, Readiness::Ready);
+    assert_eq!(capsule.wait_ready(PATIENCE).await, Readiness::Ready);
     runtime
 }
 
@@ -81,10 +83,12 @@ async fn a_disabled_principals_http_streams_close_though_nobody_reads_them_and_n
         assert_eq!((&said["stream"], said["bytes"].as_u64().is_some_and(|n| n > 0)), (&json!(number), true));
     }
     place.profile("alice", "enabled = false\n");
-    let told = Instant::now();
     assert!(runtime.principal_changed("alice").await.unwrap().is_err());
-    let mut closed = vec![endings.recv().await.unwrap(), endings.recv().await.unwrap()];
-    assert!(told.elapsed() < Duration::from_secs(1), "{:?}", told.elapsed());
+    // Nothing else would ever end them: the server goes on, and nobody reads.
+    let mut closed = Vec::new();
+    while closed.len() < 2 {
+        closed.push(tokio::time::timeout(PATIENCE, endings.recv()).await.unwrap().unwrap());
+    }
     closed.sort();
     assert_eq!(closed, ["/alice/0", "/alice/2"]);
     let on = say(&runtime, &mut answers, "bob", json!({ "read": 3 })).await;
@@ -138,9 +142,9 @@ async fn a_reader_that_waits_is_told_that_the_stream_is_closed() {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(30), open).await.unwrap();
+    tokio::time::timeout(PATIENCE, open).await.unwrap();
     runtime.remove_principal("alice").unwrap();
-    tokio::time::timeout(Duration::from_secs(5), silent).await.unwrap().unwrap();
+    tokio::time::timeout(PATIENCE, silent).await.unwrap().unwrap();
     // The loop goes on; what it says about alice's stream has nobody's authority any more.
     let next = say(&runtime, &mut answers, "bob", json!({ "read": 99 })).await;
     assert!(next["err"].is_string(), "{next}");

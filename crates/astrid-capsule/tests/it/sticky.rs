@@ -124,5 +124,5 @@ async fn exclusive_work_is_not_begun_while_a_handler_goes_on_and_nothing_stays_t
     assert!(two.0.is_err() && two.1.is_err());
     runtime.unload("shell").await.unwrap();
     running.await.unwrap();
-    runtime.exclusively(SECOND, async {}).await.unwrap();
+    runtime.exclusively(30 * SECOND, async {}).await.unwrap();
 }

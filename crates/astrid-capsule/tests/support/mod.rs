@@ -53,11 +53,14 @@ impl Place {
         self.capsule(id, &guest("probe"), &probe_manifest())
     }
 
-    /// Writes a principal's profile, as an operator would before the host starts.
+    /// Writes a principal's profile, or replaces it as a whole, as editors do: a host that runs looks at it at any
+    /// moment, and half of a profile would be another.
     pub(crate) fn profile(&self, principal: &str, text: &str) {
         let dir = self.home().join("etc/profiles");
         std::fs::create_dir_all(&dir).unwrap();
-        std::fs::write(dir.join(format!("{principal}.toml")), text).unwrap();
+        let fresh = dir.join(format!(".{principal}.new"));
+        std::fs::write(&fresh, text).unwrap();
+        std::fs::rename(fresh, dir.join(format!("{principal}.toml"))).unwrap();
     }
 
     /// Sets configuration of one principal's, as an operator would.

@@ -81,9 +81,13 @@ fn a_module_without_component_types_is_refused_and_nothing_is_written() {
 
 /// An executable script below `dir`.
 fn script(dir: &Path, path: &str, text: &str) -> PathBuf {
-    use std::os::unix::fs::PermissionsExt;
-    let path = write(dir, path, format!("#!/bin/sh\n{text}\n"));
-    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let path = dir.join(path);
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    // Written by another process: a child that any of these tests begins meanwhile has whatever this one has open
+    // for a moment, and a file that is open for writing cannot be run.
+    let mut shell = std::process::Command::new("sh");
+    shell.args(["-c", r#"printf '#!/bin/sh\n%s\n' "$1" > "$0" && chmod 755 "$0""#]).arg(&path).arg(text);
+    assert!(shell.status().unwrap().success());
     path
 }
 

@@ -117,7 +117,8 @@ fn what_is_published_reaches_the_handler_and_its_answer_the_tail() {
 #[test]
 fn a_tail_shows_that_a_question_was_answered_and_not_what() {
     let running = Running::start(&["--listen", "--principal", "alice"]);
-    let args = ["tail", "*", "--count", "1", "--json", "--home", "home"];
+    // Of all topics the host's own ticks are some, and one of them may come first.
+    let args = ["tail", "astrid.v1.elicit.*", "--count", "1", "--json", "--home", "home"];
     let mut tail = capsule(running.place.path(), &args);
     let mut tail = tail.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     BufReader::new(tail.stderr.take().unwrap()).read_line(&mut String::new()).unwrap();

@@ -45,7 +45,7 @@ async fn nobody_has_more_than_120_seconds_and_everybody_has_all_of_them() {
 }
 
 // elicit case 19
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn an_installation_that_is_aborted_meanwhile_is_cancelled_and_a_late_secret_is_not_stored() {
     let mut desk = installing();
     let capsule = desk.state.fake.capsule_cancellation();

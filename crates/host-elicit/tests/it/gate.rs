@@ -24,14 +24,20 @@ async fn a_handler_or_a_loop_may_not_ask_which_is_found_before_its_question_is_l
     for kind in [CallKind::Interceptor, CallKind::RunLoop] {
         let serving = serving(verified("alice"), Some(1));
         let mut desk = desk(FakeHost::builder().kind(kind).caller(serving), |q| q, |call| call);
-        for question in [text(), request(ElicitType::Text, "not a key")] {
-            let begun = Instant::now();
-            assert!(matches!(desk.refused(question).await, ErrorCode::NotInLifecycle));
-            assert!(begun.elapsed() < Duration::from_millis(5), "{:?}", begun.elapsed());
+        // The fastest of some: what else this machine does may hold any one of them up.
+        let (mut asked, mut fastest) = (0, Duration::MAX);
+        while asked < 2 || (asked < 100 && fastest >= Duration::from_millis(5)) {
+            for question in [text(), request(ElicitType::Text, "not a key")] {
+                let begun = Instant::now();
+                assert!(matches!(desk.refused(question).await, ErrorCode::NotInLifecycle));
+                fastest = fastest.min(begun.elapsed());
+                asked += 1;
+            }
         }
+        assert!(fastest < Duration::from_millis(5), "{fastest:?}");
         let audited = desk.state.fake.recorder().audited();
-        let [first, second] = &audited[..] else { panic!("{audited:?}") };
-        for record in [first, second] {
+        assert_eq!(audited.len(), asked, "{audited:?}");
+        for record in audited {
             assert_eq!((record.op.function, record.outcome), ("elicit", Outcome::Denied("not-in-lifecycle")));
         }
     }

@@ -148,7 +148,7 @@ async fn random_locations_lead_nowhere_that_is_not_allowed() {
         astrid_host_testkit::FakeHost::builder().limit(&astrid_host_http::limits::REQUESTS, 10_000_000);
     let mut store = world.store(limits);
     let options = astrid_host_http::Options {
-        timeouts: Timeouts { total_ms: Some(5000), ..Timeouts::default() },
+        timeouts: Timeouts { total_ms: Some(60_000), ..Timeouts::default() },
         ..plain()
     };
     for (at, location) in locations.iter().enumerate() {

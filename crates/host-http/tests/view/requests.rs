@@ -236,7 +236,7 @@ async fn a_stale_connection_gets_a_get_a_second_try_and_a_post_none() {
 }
 
 // http case 46
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_burst_of_200_passes_and_the_next_is_refused() {
     let world = World::new();
     let mut store = world.alice();

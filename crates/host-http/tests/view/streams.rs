@@ -90,7 +90,9 @@ async fn a_hundred_mebibytes_go_from_a_body_to_a_socket_without_the_guest() {
     store.io().drop_output(output).unwrap();
     serving.await.unwrap();
     assert!(reading.await.unwrap() == body, "{moved} bytes moved");
-    assert!(calls < 300, "{calls} calls");
+    // A call moves what is there: in full pieces a hundred, more where a busy machine brings them by halves
+    // and quarters. Pieces of 64 KiB would be 1,600.
+    assert!(calls < 1_000, "{calls} calls");
     store.io().drop_resource(input).unwrap();
     assert_eq!(store.held(&STREAMS), 0);
 }

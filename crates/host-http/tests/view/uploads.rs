@@ -66,7 +66,7 @@ async fn a_declared_length_is_held_to() {
 async fn a_server_that_reads_nothing_pushes_back_and_then_times_out() {
     let mut server = Manual::start().await;
     let mut store = World::new().alice();
-    let timeouts = Timeouts { between_bytes_ms: Some(1000), ..Timeouts::default() };
+    let timeouts = Timeouts { between_bytes_ms: Some(3000), ..Timeouts::default() };
     let options = Options { timeouts, ..Options::default() };
     let upload = store.http().upload_start(post(server.url("/"), b""), &options).await.unwrap();
     let mut peer = server.accept().await;
@@ -92,7 +92,7 @@ async fn fill(store: &mut Store, sink: &Resource<OutputStream>, writable: &Resou
             0 => {
                 let mut io = store.io();
                 let room = io.block(writable);
-                if tokio::time::timeout(std::time::Duration::from_millis(100), room).await.is_err() {
+                if tokio::time::timeout(std::time::Duration::from_millis(300), room).await.is_err() {
                     return taken;
                 }
             }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use crate::common::*;
 use astrid_host_context::{Failure, Outcome, Subject};
 use astrid_host_net::{Connections, Error, MAY_BIND_TCP, limits};
-use astrid_host_testkit::FakeHost;
+use astrid_host_testkit::{FakeHost, free_port};
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 
@@ -61,9 +61,7 @@ async fn a_port_is_bound_once_and_free_at_once_after_a_drop() {
 // net case 28
 #[tokio::test]
 async fn stores_of_one_capsule_share_a_listener_as_far_as_the_manifest_lets_them() {
-    let free = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = free.local_addr().unwrap();
-    drop(free);
+    let address = SocketAddr::from(([127, 0, 0, 1], free_port()));
     let mut first = store_with(FakeHost::builder(), |net| net.bind_workers(2));
     let mut second =
         Store { host: FakeHost::builder().build(), net: first.net.clone(), io: Default::default() };
@@ -89,12 +87,11 @@ async fn stores_of_one_capsule_share_a_listener_as_far_as_the_manifest_lets_them
 // net case 28
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn four_workers_serve_four_clients_side_by_side_over_one_socket_and_one_share() {
-    let free = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = free.local_addr().unwrap();
-    drop(free);
+    let address = SocketAddr::from(([127, 0, 0, 1], free_port()));
     let first = store_with(FakeHost::builder(), |net| net.bind_workers(4));
     let (net, start) = (first.net.clone(), Arc::new(tokio::sync::Barrier::new(5)));
-    let serve = |start: Arc<tokio::sync::Barrier>, net| async move {
+    let together = Arc::new(tokio::sync::Barrier::new(4));
+    let serve = |start: Arc<tokio::sync::Barrier>, together: Arc<tokio::sync::Barrier>, net| async move {
         let mut store = Store { host: FakeHost::builder().build(), net, io: Default::default() };
         // All at once: whoever is second has to find what the first one bound, even while others wait on it.
         start.wait().await;
@@ -102,23 +99,23 @@ async fn four_workers_serve_four_clients_side_by_side_over_one_socket_and_one_sh
         let share = listeners_held(&store);
         start.wait().await;
         let stream = store.net().accept_tcp(&listener).await.unwrap();
-        tokio::time::sleep(Duration::from_millis(500)).await;
+        // Each waits for the other three before it answers: one after the other they would never.
+        together.wait().await;
         store.net().write_bytes(&stream, b"served").await.unwrap();
         share
     };
-    let workers: Vec<_> = (0..4).map(|_| tokio::spawn(serve(start.clone(), net.clone()))).collect();
+    let workers: Vec<_> =
+        (0..4).map(|_| tokio::spawn(serve(start.clone(), together.clone(), net.clone()))).collect();
     start.wait().await;
     start.wait().await;
-    let before = std::time::Instant::now();
     let client = || async move {
         let mut client = TcpStream::connect(address).await.unwrap();
         let mut said = [0; 6];
         client.read_exact(&mut said).await.unwrap();
         assert_eq!(&said, b"served");
     };
-    tokio::join!(client(), client(), client(), client());
-    // One after the other they would take two seconds.
-    assert!(before.elapsed() < Duration::from_secs(1), "{:?}", before.elapsed());
+    let clients = async { tokio::join!(client(), client(), client(), client()) };
+    tokio::time::timeout(Duration::from_secs(30), clients).await.unwrap();
     let mut shares = 0;
     for worker in workers {
         shares += worker.await.unwrap();
@@ -135,9 +132,7 @@ fn listeners_held(store: &Store) -> u64 {
 // net case 28
 #[tokio::test]
 async fn a_worker_that_waits_for_clients_is_no_further_handle() {
-    let free = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let port = free.local_addr().unwrap().port();
-    drop(free);
+    let port = free_port();
     let mut first = store_with(FakeHost::builder(), |net| net.bind_workers(2));
     let mut second =
         Store { host: FakeHost::builder().build(), net: first.net.clone(), io: Default::default() };
@@ -185,6 +180,8 @@ async fn a_client_that_comes_during_a_poll_accept_is_handed_out() {
     assert_eq!(store.net().read_bytes(&stream, 9).await.unwrap(), b"GET");
     // A waiting client is found even without a wait.
     let _next = TcpStream::connect(address).await.unwrap();
+    let ready = store.net().subscribe_tcp(&listener).unwrap();
+    store.io().block(&ready).await.unwrap();
     assert!(store.net().poll_accept_tcp(&listener, 0).await.unwrap().is_some());
 }
 

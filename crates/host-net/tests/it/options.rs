@@ -92,6 +92,7 @@ async fn a_linger_of_0_breaks_the_connection_off_and_one_above_does_not_hold_the
     while store.net().write_bytes(&stream, &[7; 1 << 16]).await.is_ok() {}
     let before = std::time::Instant::now();
     store.drop_stream(stream);
-    assert!(before.elapsed() < Duration::from_secs(5));
+    // The close itself would hold it for the whole half minute.
+    assert!(before.elapsed() < Duration::from_secs(20));
     assert!(rest(&mut peer).await.iter().all(|b| *b == 7));
 }

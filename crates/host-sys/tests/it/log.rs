@@ -206,6 +206,11 @@ fn lines_of_many_instances_stay_whole_and_in_order_and_the_last_drop_writes_them
     let Fixture { root, router, host_log } = fixture;
     drop(router);
     let fixture = Fixture { router: LogRouter::open(root.path(), settings).unwrap(), root, host_log };
+    // The drop waits for two seconds, and the writer goes on however long a busy machine takes.
+    let begun = std::time::Instant::now();
+    while fixture.lines("alice").len() < 8000 && begun.elapsed() < Duration::from_secs(60) {
+        std::thread::sleep(Duration::from_millis(50));
+    }
     let mut next = [0; 8];
     for line in fixture.lines("alice") {
         let words: Vec<_> = line.split(' ').collect();

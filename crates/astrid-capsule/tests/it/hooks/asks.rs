@@ -199,15 +199,18 @@ async fn a_hook_that_is_not_committed_or_is_dropped_takes_its_secrets_with_it() 
 }
 
 // guest case 31, elicit case 19
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[tokio::test]
 async fn a_hook_whose_user_gives_up_reads_cancelled_and_what_is_typed_later_is_not_stored() {
     let h = Hooks::new().await;
     let (running, mut prompts) = install(&h, "ask", &json!([question("secret", "token")]));
     let prompt = next(&mut prompts).await;
-    let begun = Instant::now();
+    // From here on time passes only where somebody waits for it, so what else the machine does counts for nothing.
+    tokio::time::pause();
+    let begun = tokio::time::Instant::now();
     assert!(h.runtime.cancel_hook("hooker", &who("alice")).unwrap());
     let failed = running.await.unwrap().unwrap_err();
-    assert!(begun.elapsed() < Duration::from_millis(1500), "{:?}", begun.elapsed());
+    assert!(begun.elapsed() <= Duration::from_secs(1), "{:?}", begun.elapsed());
+    tokio::time::resume();
     assert_eq!(failed.to_string(), "capsule 'hooker': astrid-install was cancelled");
     prompt.withdrawn().await;
     assert_eq!(prompt.answer(Reply::value("late")).unwrap_err().code(), Code::Cancelled);
