@@ -117,6 +117,7 @@ pub(crate) const ACTIONS: &[&str] = &[
     "flood",
     "register",
     "send",
+    "identity",
     "connect",
     "hold",
     "write",
