@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use astrid_airlock::{LocalEgress, Nat64Prefix};
 use astrid_event_bus::Charset;
-use astrid_host_context::CapsuleId;
+use astrid_host_context::{CapsuleId, Principal};
 use astrid_host_http::HttpSettings;
+use astrid_host_identity::LinkPolicy;
 use astrid_host_ipc::{ActFor, RecvIdle, limits};
 use astrid_host_kv::{NAMESPACE_BYTES, NAMESPACE_KEYS};
 use astrid_host_uplink::Platform;
@@ -110,6 +111,12 @@ pub struct Config {
     /// the syntax of gitignore. Read at the start; off, because a file that came with somebody's repository
     /// must not decide unasked what capsules can do. Processes that capsules start do not heed it.
     pub workspace_ignore_file: bool,
+    /// Whose links a capsule with `identity = ["link"]` may change, `identity.link_policy`: everybody's but those
+    /// of protected principals, or only those of the proven principal that it is called for.
+    pub identity_link_policy: LinkPolicy,
+    /// Principals whose links only they themselves, proven, or a capsule with `identity = ["admin"]` may change,
+    /// `identity.protected`. Whoever holds `*` or a capability that begins with `system:` is one of them anyway.
+    pub identity_protected: BTreeSet<Principal>,
     /// Whether calls outside of install and upgrade hooks may ask people too, `elicit.runtime`: those that serve
     /// a message of a proven principal whose connection is open. Some deployed guests ask from their loops;
     /// else a capsule could nag whoever uses it.
@@ -165,6 +172,8 @@ impl Default for Config {
             blocked_platforms: Vec::new(),
             workspace_ignore_file: false,
             elicit_interactive: false,
+            identity_link_policy: LinkPolicy::default(),
+            identity_protected: BTreeSet::new(),
             http: HttpSettings::default(),
             http_max_concurrent_streams: astrid_host_http::limits::STREAMS.default,
             http_requests_per_sec: astrid_host_http::limits::REQUESTS.default,

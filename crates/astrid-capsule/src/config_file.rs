@@ -27,6 +27,8 @@
 //! | `uplinks."<capsule>".platforms` | list of platforms | [`Config::uplink_platforms`] |
 //! | `uplinks."<capsule>".act_for` | list of principals, or `["*"]` | [`Config::act_for`] |
 //! | `elicit.runtime` | `"deny"`, `"interactive"` | [`Config::elicit_interactive`] |
+//! | `identity.link_policy` | `"capability"`, `"same-principal"` | [`Config::identity_link_policy`] |
+//! | `identity.protected` | list of principals | [`Config::identity_protected`] |
 //! | `workspace.ignore_file` | `"on"`, `"off"` | [`Config::workspace_ignore_file`] |
 //! | `security.capsule_local_egress` | a table: capsule → list of `"host:port"`, `"host:*"` | [`Config::local_egress`] |
 //! | `security.blocked_platforms` | list of platforms | [`Config::blocked_platforms`] |
@@ -63,6 +65,7 @@ use crate::{Allocation, Config};
 
 mod bus;
 mod http;
+mod identity;
 mod kv;
 mod lists;
 mod net;
@@ -116,6 +119,7 @@ enum Takes {
     Capsule(fn(&mut Config, CapsuleId)),
     LocalEgress,
     BlockedPlatforms,
+    ProtectedPrincipals,
     ExtraCa,
     Nat64,
     SystemResident,
@@ -176,7 +180,9 @@ static ENTRIES: &[Entry] = &[
 ];
 
 fn entries() -> impl Iterator<Item = &'static Entry> + Clone {
-    [ENTRIES, bus::ENTRIES, kv::ENTRIES, http::ENTRIES, net::ENTRIES, uplinks::ENTRIES].into_iter().flatten()
+    [ENTRIES, bus::ENTRIES, identity::ENTRIES, kv::ENTRIES, http::ENTRIES, net::ENTRIES, uplinks::ENTRIES]
+        .into_iter()
+        .flatten()
 }
 
 /// What is wrong with a value, and where if not at its key.
@@ -286,6 +292,7 @@ impl Takes {
             Self::Uplink => uplinks::uplink(config, key, item)?,
             Self::ExtraCa => lists::extra_ca(&mut config.http_extra_ca, item, file)?,
             Self::BlockedPlatforms => lists::platforms(&mut config.blocked_platforms, item)?,
+            Self::ProtectedPrincipals => identity::protected(config, item)?,
         }
         Ok(())
     }

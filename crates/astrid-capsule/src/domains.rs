@@ -9,6 +9,7 @@ use astrid_host_context::{CallContext, CapsuleId, Principal, Uuid};
 use astrid_host_elicit::ElicitCtx;
 use astrid_host_fs::FsCtx;
 use astrid_host_http::HttpCtx;
+use astrid_host_identity::IdentityCtx;
 use astrid_host_io::IoCtx;
 use astrid_host_ipc::{ActFor, Handler, InFlight, IpcCtx, RecvIdle, ReservedTopics, Residency};
 use astrid_host_kv::{KvCtx, Store};
@@ -51,6 +52,8 @@ pub(crate) enum Role {
         from: Option<String>,
         /// How it asks people, and where their secrets go.
         elicit: ElicitCtx,
+        /// The component's hash.
+        component: blake3::Hash,
     },
 }
 
@@ -61,6 +64,7 @@ const PREV_VERSION: &str = "prev_version";
 pub(crate) struct DomainKit {
     elicit: ElicitCtx,
     fs: FsCtx,
+    identity: IdentityCtx,
     sys: SysCtx,
     kv: KvCtx,
     http: HttpCtx,
@@ -102,20 +106,23 @@ impl DomainKit {
         let (uplinks, inbound) = Uplinks::new();
         declare(&uplinks, manifest, &runtime.config.blocked_platforms)?;
         let sys = sys(runtime, manifest, ready);
-        let (sys, kv, net, handlers, elicit) = match role {
+        let (sys, kv, net, handlers, elicit, component) = match role {
             Role::Serving { workers, component } => {
                 let (net, socket) = runtime.net.open(manifest, &runtime.bus, workers)?;
                 let sys = socket.into_iter().fold(sys, |sys, path| sys.socket_path(path));
                 let elicit = runtime.elicitation.serving().component(&component.to_hex()).build();
-                (sys, runtime.store.clone() as Arc<dyn Store>, net, handlers(manifest), elicit)
+                (sys, runtime.store.clone() as Arc<dyn Store>, net, handlers(manifest), elicit, component)
             }
-            Role::Hook { kv, from, elicit } => {
+            Role::Hook { kv, from, elicit, component } => {
                 let net = runtime.net.outgoing(&runtime.bus).build();
-                (sys.pin(PREV_VERSION, from), kv, net, Vec::new(), elicit)
+                (sys.pin(PREV_VERSION, from), kv, net, Vec::new(), elicit, component)
             }
         };
         let kit = Self {
             elicit,
+            identity: IdentityCtx::builder(runtime.users.identities.clone())
+                .component(&component.to_hex())
+                .build(),
             fs: FsCtx::builder().mounts(runtime.mounts.clone()).pool(runtime.file_threads.clone()).build(),
             sys: sys.build(),
             kv: KvCtx::builder().store(kv).build(),
@@ -171,6 +178,7 @@ impl DomainKit {
         Domains {
             elicit: self.elicit.clone(),
             fs: self.fs.clone(),
+            identity: self.identity.clone(),
             io: IoCtx::new(),
             sys: self.sys.for_new_store(),
             kv: self.kv.clone(),

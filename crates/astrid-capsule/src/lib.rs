@@ -75,6 +75,8 @@ mod home;
 #[cfg(feature = "runtime")]
 mod inbound;
 #[cfg(feature = "runtime")]
+mod key_file;
+#[cfg(feature = "runtime")]
 mod load;
 #[cfg(feature = "runtime")]
 mod local_consent;
@@ -93,6 +95,8 @@ mod timings;
 #[cfg(feature = "runtime")]
 mod tools;
 #[cfg(feature = "runtime")]
+mod users;
+#[cfg(feature = "runtime")]
 mod wasm;
 
 #[cfg(feature = "runtime")]
@@ -104,6 +108,7 @@ pub use {
     astrid_event_bus::LifecycleEvent,
     astrid_host_elicit::{Field, Reply},
     astrid_host_http::{Consent, HttpSettings},
+    astrid_host_identity::{Identities, IdentityStore, LinkPolicy, UserId},
     astrid_host_ipc::RecvIdle,
     astrid_host_net::StreamFigures,
     astrid_host_uplink::{InboundRx, Links, Platform},
@@ -120,8 +125,8 @@ pub use {
     home::Home,
     runtime::{
         Answer, BootError, BootFailure, BootReport, Booted, HookOutcome, HookPhase, InstallDesk,
-        InstallOptions, Installed, NetworkFigures, Proposal, Question, Runtime, RuntimeBuilder, Schema,
-        UplinkDescriptor,
+        InstallOptions, Installed, LinkedUser, NetworkFigures, Proposal, Question, Runtime, RuntimeBuilder,
+        Schema, UplinkDescriptor,
     },
     timings::Timings,
     tools::ToolDescriptor,

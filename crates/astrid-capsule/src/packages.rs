@@ -24,6 +24,7 @@ packages! {
     ("guest", "1.0.0", astrid_guest::add_to_linker, astrid_host_context::HostContext),
     ("http", "1.0.0", astrid_host_http::add_to_linker, astrid_host_http::HttpView),
     ("http", "1.1.0", astrid_host_http_v1_1::add_to_linker, astrid_host_http::HttpView),
+    ("identity", "1.0.0", astrid_host_identity::add_to_linker, astrid_host_identity::IdentityView),
     ("io", "1.0.0", astrid_host_io::add_to_linker, astrid_host_io::IoView),
     ("ipc", "1.0.0", astrid_host_ipc::add_to_linker, astrid_host_ipc::IpcView),
     ("kv", "1.0.0", astrid_host_kv::add_to_linker, astrid_host_kv::KvView),

@@ -19,6 +19,7 @@ mod report;
 mod run;
 mod template;
 mod usage;
+mod users;
 mod worker;
 
 use std::process::ExitCode;

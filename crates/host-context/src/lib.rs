@@ -39,6 +39,8 @@
 //! | who calls | [`CallContext`], immutable; [`CallSlot`] holds the one in force | [`call`], [`slot`] |
 //! | what may be done | [`CapsuleSecurityGate`] over (principal, capsule, [`Action`], [`Target`]) | [`policy`] |
 //! | how much | [`Quota`] with RAII [`Permit`]s | [`quota`] |
+//! | how fast | [`TokenBucket`] | [`rate`] |
+//! | what several domains take from guests in the same form | [`Platform`], [`PlatformUser`] | [`text`] |
 //! | for how long | [`Cancellation`] and the deadline of the call | [`cancel`] |
 //! | who hears | [`AuditSink`] | [`audit`] |
 //! | all of it, once, in order | [`Entry`], the envelope | [`envelope`] |
@@ -63,9 +65,11 @@ pub mod op;
 pub mod policy;
 pub mod progress;
 pub mod quota;
+pub mod rate;
 pub mod refusal;
 pub mod services;
 pub mod slot;
+pub mod text;
 mod uuid;
 
 pub use audit::{AuditEvent, AuditSink, NoAudit, Outcome, Written};
@@ -84,7 +88,9 @@ pub use op::{Audit, Op};
 pub use policy::{Action, CapsuleSecurityGate, Denial, DenyAll, Request, Target};
 pub use progress::Progress;
 pub use quota::{Permit, Quota, QuotaExceeded, Resource, Subject};
+pub use rate::TokenBucket;
 pub use refusal::{Failure, Refusal};
 pub use services::HostServices;
 pub use slot::CallSlot;
+pub use text::{InvalidText, Platform, PlatformUser};
 pub use uuid::Uuid;

@@ -2,6 +2,8 @@
 
 use std::collections::HashSet;
 
+use astrid_host_context::text::turns_text;
+
 /// Most characters of a description once control characters are gone, the contract's figure.
 pub const MAX_DESCRIPTION: usize = 1_024;
 /// Most options of a choice, the contract's figure: what a person can still look through.
@@ -119,9 +121,4 @@ pub(crate) fn offered(text: &str) -> Result<String, InvalidText> {
 
 fn shown(text: &str) -> String {
     text.chars().filter(|c| !c.is_control() && !turns_text(*c)).collect()
-}
-
-/// Embeddings, overrides and isolates of the bidirectional algorithm.
-fn turns_text(c: char) -> bool {
-    matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }

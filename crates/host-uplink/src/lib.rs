@@ -58,7 +58,6 @@
 //! | budgets, asked at each call | [`UPLINKS`], [`SENDS_PER_SECOND`] |
 #![forbid(unsafe_code)]
 
-mod bucket;
 mod ctx;
 mod echo;
 mod error;
@@ -75,15 +74,14 @@ pub mod v1_0;
 use astrid_host_context::{HostContext, HostCx};
 use wasmtime::component::{HasData, Linker};
 
+pub use astrid_host_context::text::{MAX_PLATFORM, MAX_PLATFORM_USER};
+pub use astrid_host_context::{InvalidText, Platform, PlatformUser};
 pub use ctx::{UplinkCtx, UplinkCtxBuilder};
 pub use error::{Error, arms};
 pub use inbound::{Inbound, InboundRx, MAX_PAYLOAD, PROMPT_TOPIC, QUEUE, session_id};
 pub use links::{Linked, Links, LinksUnavailable, Lookup, MemoryLinks};
 pub use sessions::{OpenSessions, Sessions};
-pub use text::{
-    Content, InvalidText, MAX_CONTENT, MAX_NAME_CHARS, MAX_PLATFORM, MAX_PLATFORM_USER, Name, Platform,
-    PlatformUser,
-};
+pub use text::{Content, MAX_CONTENT, MAX_NAME_CHARS, Name};
 pub use uplinks::{Endpoint, Profile, SENDS_PER_SECOND, UPLINKS, Uplinks};
 
 /// Implemented by the embedder's store data to give out this package's view.

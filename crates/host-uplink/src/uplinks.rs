@@ -3,12 +3,11 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use astrid_host_context::{Resource, Uuid};
+use astrid_host_context::{Resource, TokenBucket, Uuid};
 use parking_lot::Mutex;
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
 
-use crate::bucket::Bucket;
 use crate::echo::Echoes;
 use crate::inbound::QUEUE;
 use crate::{Error, Inbound, InboundRx, Name, Platform};
@@ -67,7 +66,7 @@ pub struct Endpoint {
 #[derive(Debug)]
 pub struct Uplinks {
     slots: Mutex<Slots>,
-    bucket: Mutex<Bucket>,
+    bucket: Mutex<TokenBucket>,
     echoes: Mutex<Echoes>,
     /// `None` once the capsule was unloaded.
     queue: Mutex<Option<mpsc::Sender<Inbound>>>,

@@ -4,6 +4,8 @@ use std::fmt;
 
 /// Longest pattern; names are short words between colons.
 const MAX_PATTERN: usize = 128;
+/// What names of the operator's own capabilities begin with.
+const SYSTEM: &str = "system:";
 
 /// Why a text is no capability pattern.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -87,6 +89,18 @@ impl Capabilities {
         self.given.iter().any(|pattern| pattern.covers(name))
             && !self.revoked.iter().any(|pattern| pattern.covers(name))
     }
+
+    /// Whether anything of the operator's own is given: everything, or a name that begins with `system:`. What is
+    /// revoked whole does not count; of what is revoked in part, the rest does.
+    #[must_use]
+    pub fn are_administrative(&self) -> bool {
+        let of_the_operator =
+            |pattern: &CapabilityPattern| pattern.is_everything() || pattern.text.starts_with(SYSTEM);
+        let whole = |given: &CapabilityPattern| {
+            self.revoked.iter().any(|revoked| *revoked == *given || revoked.covers(&given.text))
+        };
+        self.given.iter().any(|given| of_the_operator(given) && !whole(given))
+    }
 }
 
 #[cfg(test)]
@@ -100,6 +114,23 @@ mod tests {
         assert!(covers("self:*", "self:a") && covers("self:*", "self:a:b"));
         assert!(!covers("self:*", "self") && !covers("self:*", "self:") && !covers("self:*", "selfish:a"));
         assert!(covers("net_bind", "net_bind") && !covers("net_bind", "net_bind:x"));
+    }
+
+    #[test]
+    fn everything_and_what_is_the_systems_is_administrative_unless_it_is_revoked() {
+        let of = |given: &[&str], revoked: &[&str]| {
+            let parse =
+                |texts: &[&str]| texts.iter().map(|text| CapabilityPattern::parse(text).unwrap()).collect();
+            Capabilities { given: parse(given), revoked: parse(revoked) }.are_administrative()
+        };
+        assert!(
+            of(&["*"], &[]) && of(&["self:a", "system:resources:unbounded"], &[]) && of(&["system:*"], &[])
+        );
+        assert!(!of(&[], &[]) && !of(&["self:*", "audit:read_all", "systematic"], &[]));
+        assert!(
+            !of(&["*"], &["*"]) && !of(&["system:a"], &["system:*"]) && !of(&["system:*"], &["system:*"])
+        );
+        assert!(of(&["*"], &["system:*"]) && of(&["system:*"], &["system:a"]) && of(&["system:a"], &["a"]));
     }
 
     #[test]

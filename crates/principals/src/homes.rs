@@ -73,6 +73,17 @@ impl Homes {
         Ok(())
     }
 
+    /// Names of what lies where homes do, in no order: homes, and whatever else somebody put there.
+    ///
+    /// # Errors
+    /// The directory cannot be read.
+    pub fn names(&self) -> io::Result<Vec<String>> {
+        match self.root.folder(&["home"])? {
+            Some(homes) => names(&homes),
+            None => Ok(Vec::new()),
+        }
+    }
+
     fn folder(&self, who: &Principal, profile: &Profile, names: &[&str]) -> io::Result<Option<PathBuf>> {
         if !profile.registered || who.is_anonymous() {
             return Ok(None);

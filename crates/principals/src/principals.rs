@@ -172,6 +172,21 @@ impl Principals {
         written
     }
 
+    /// Whether there is a profile or a home of this name, in whatever case: there are file systems to which `Ada`
+    /// and `ada` are one.
+    ///
+    /// # Errors
+    /// Profiles or homes cannot be listed.
+    pub async fn exists(&self, name: &Principal) -> io::Result<bool> {
+        let (files, homes, name) = (self.files.clone(), self.homes.clone(), name.clone());
+        let listed = tokio::task::spawn_blocking(move || {
+            let profiles = files.registered(usize::MAX)?;
+            let same = |other: &str| other.eq_ignore_ascii_case(name.as_str());
+            Ok(profiles.iter().any(|who| same(who.as_str())) || homes.names()?.iter().any(|name| same(name)))
+        });
+        listed.await.map_err(io::Error::other)?
+    }
+
     /// To be called after every write to a profile or its groups: the next lookup reads anew, and who
     /// is disabled now loses what it runs.
     ///

@@ -9,9 +9,9 @@ use std::path::{Path, PathBuf};
 use astrid_host_kv::StoreError;
 use redb::{ReadableDatabase, WriteTransaction};
 
-use crate::blocks::{Blocks, Disk};
+use crate::blocks::{Blocks, Disk, Judges};
 use crate::engine::ROWS;
-use crate::layout::{FORMAT, FORMAT_ROW};
+use crate::layout::{self, FORMAT_ROW};
 
 /// Why a store did not open. For operators, at start-up; the directory is as it was.
 #[derive(Debug, thiserror::Error)]
@@ -24,13 +24,15 @@ pub enum OpenError {
     },
     /// Its format is not this version's.
     #[error(
-        "{path} says format {found:?}; this version reads {FORMAT:?} (export with the version that wrote it, and import into a new directory)"
+        "{path} says format {found:?}; this version reads {expected:?} there (export with the version that wrote it, and import into a new directory)"
     )]
     Format {
         /// The format file or database.
         path: PathBuf,
         /// What it says, cut to a line.
         found: String,
+        /// What it has to say.
+        expected: &'static str,
     },
     /// The database inside cannot be read.
     #[error("the database in {path} is damaged: {problem}")]
@@ -56,10 +58,41 @@ pub enum OpenError {
     },
 }
 
+/// What a directory is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Holds {
+    /// Values of guests.
+    Values,
+    /// Users and their links.
+    Identities,
+}
+
+impl Holds {
+    /// What the format row and the format file say.
+    fn format(self) -> &'static str {
+        match self {
+            Self::Values => layout::FORMAT,
+            Self::Identities => "astrid-identity 1",
+        }
+    }
+
+    fn refuses(self, path: &Path, found: String) -> OpenError {
+        OpenError::Format { path: path.to_owned(), found, expected: self.format() }
+    }
+
+    fn judges(self) -> Judges {
+        match self {
+            Self::Values => Judges::LargeValues,
+            Self::Identities => Judges::EveryValue,
+        }
+    }
+}
+
 /// An open, locked directory with the database in it.
 #[derive(Debug)]
 pub(crate) struct Directory {
     path: PathBuf,
+    holds: Holds,
     _lock: File,
     fresh: bool,
 }
@@ -100,7 +133,7 @@ impl<D: Disk> Persist for Blocks<D> {
 
 impl Directory {
     /// Makes or finds the directory, with nobody else in it and in the known format.
-    pub(crate) fn open(path: &Path) -> Result<Self, OpenError> {
+    pub(crate) fn open(path: &Path, holds: Holds) -> Result<Self, OpenError> {
         let at = |path: &Path| {
             let path = path.to_owned();
             move |error| OpenError::Io { path, error }
@@ -108,13 +141,13 @@ impl Directory {
         DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(at(path))?;
         fs::set_permissions(path, Permissions::from_mode(0o700)).map_err(at(path))?;
         let lock = lock(&path.join("lock"))?;
-        let fresh = check_format(&path.join("format"))?;
-        Ok(Self { path: path.to_owned(), _lock: lock, fresh })
+        let fresh = check_format(&path.join("format"), holds)?;
+        Ok(Self { path: path.to_owned(), holds, _lock: lock, fresh })
     }
 
     /// Opens the database in it, or makes one.
     pub(crate) fn database(self, cache_bytes: usize) -> Result<Database, OpenError> {
-        let (directory, fresh) = (self.path.clone(), self.fresh);
+        let (directory, holds, fresh) = (self.path.clone(), self.holds, self.fresh);
         let path = directory.join("data");
         let io = |error| OpenError::Io { path: path.clone(), error };
         let mut options = OpenOptions::new();
@@ -122,10 +155,10 @@ impl Directory {
         // Without a format file, what lies there is what a crash left of the first opening.
         let file = options.truncate(fresh).open(&path).map_err(io)?;
         fs::set_permissions(&path, Permissions::from_mode(0o600)).map_err(io)?;
-        let database = Database::open(file, cache_bytes, &path, fresh, Some(self))?;
+        let database = Database::open(file, holds, cache_bytes, &path, fresh, Some(self))?;
         if fresh {
             // Last, so that a directory with a format file always holds a whole database.
-            write_format(&directory).map_err(io)?;
+            write_format(&directory, holds).map_err(io)?;
         }
         Ok(database)
     }
@@ -135,6 +168,7 @@ impl Database {
     /// Opens what is on a disk; `path` is what errors name.
     pub(crate) fn open<D: Disk>(
         disk: D,
+        holds: Holds,
         cache_bytes: usize,
         path: &Path,
         fresh: bool,
@@ -153,18 +187,18 @@ impl Database {
             Ok(Err(error)) => return Err(damaged(path, &error)),
             Err(_) => return Err(damaged(path, &"the engine panicked while reading it")),
         };
-        blocks.serve();
+        blocks.serve(holds.judges());
         let database = Self { redb, file: Box::new(blocks), _directory: directory };
         let failed = |error: StoreError| damaged(path, &error);
         if fresh {
             let transaction = database.redb.begin_write().map_err(|e| failed(redb_error(e)))?;
             {
                 let mut rows = transaction.open_table(ROWS).map_err(|e| failed(redb_error(e)))?;
-                rows.insert(FORMAT_ROW, FORMAT.as_bytes()).map_err(|e| failed(redb_error(e)))?;
+                rows.insert(FORMAT_ROW, holds.format().as_bytes()).map_err(|e| failed(redb_error(e)))?;
             }
             database.commit(transaction).map_err(failed)?;
         } else {
-            database.check_row(path)?;
+            database.check_row(path, holds)?;
         }
         Ok(database)
     }
@@ -196,15 +230,15 @@ impl Database {
         Ok(self.file.scrub()?)
     }
 
-    fn check_row(&self, path: &Path) -> Result<(), OpenError> {
+    fn check_row(&self, path: &Path, holds: Holds) -> Result<(), OpenError> {
         let read = || {
             let rows = self.redb.begin_read().map_err(redb_error)?.open_table(ROWS).map_err(redb_error)?;
             let row = rows.get(FORMAT_ROW).map_err(redb_error)?;
             Ok::<_, StoreError>(row.map(|row| row.value().to_vec()))
         };
         match read().map_err(|error| damaged(path, &error))? {
-            Some(row) if *row == *FORMAT.as_bytes() => Ok(()),
-            Some(row) => Err(OpenError::Format { path: path.to_owned(), found: first_line(&row) }),
+            Some(row) if *row == *holds.format().as_bytes() => Ok(()),
+            Some(row) => Err(holds.refuses(path, first_line(&row))),
             None => Err(OpenError::Damaged { path: path.to_owned(), problem: "no format row".to_owned() }),
         }
     }
@@ -234,7 +268,7 @@ fn lock(path: &Path) -> Result<File, OpenError> {
 }
 
 /// Whether the directory is new. Reads the format file before the engine touches anything.
-fn check_format(path: &Path) -> Result<bool, OpenError> {
+fn check_format(path: &Path, holds: Holds) -> Result<bool, OpenError> {
     let mut found = Vec::new();
     match File::open(path) {
         Ok(file) => file.take(200).read_to_end(&mut found),
@@ -243,13 +277,13 @@ fn check_format(path: &Path) -> Result<bool, OpenError> {
     }
     .map_err(|error| OpenError::Io { path: path.to_owned(), error })?;
     let found = first_line(&found);
-    if found == FORMAT { Ok(false) } else { Err(OpenError::Format { path: path.to_owned(), found }) }
+    if found == holds.format() { Ok(false) } else { Err(holds.refuses(path, found)) }
 }
 
-fn write_format(directory: &Path) -> io::Result<()> {
+fn write_format(directory: &Path, holds: Holds) -> io::Result<()> {
     let path = directory.join("format");
     let mut file = OpenOptions::new().create(true).write(true).truncate(true).mode(0o600).open(path)?;
-    writeln!(file, "{FORMAT}")?;
+    writeln!(file, "{}", holds.format())?;
     file.sync_all()?;
     File::open(directory)?.sync_all()
 }

@@ -1,5 +1,5 @@
-//! The embedded persistent key-value backend of `astrid-host-kv`, on redb: what it acknowledges
-//! survives SIGKILL and power loss.
+//! The embedded persistent backends of `astrid-host-kv` and, as [`RedbIdentities`], of `astrid-host-identity`, on
+//! redb: what they acknowledge survives SIGKILL and power loss.
 //!
 //! ```
 //! use astrid_host_context::{CapsuleId, Principal, Scope};
@@ -71,6 +71,7 @@
 //! |---|---|
 //! | one bit of a block, wherever | it is flipped back at every read; `verify` with repair writes it back |
 //! | one bit of a head | the head's second copy counts |
+//! | more, in a leaf of [`RedbIdentities`] | the records it hit count for nothing and are reported; the others go on |
 //! | more, inside a value over 3 KiB | that key answers "storage corrupted", a set repairs it |
 //! | more, in keys or small values | the store fails with an error when it is read; restore an export. Nothing reads as absent |
 //! | more, in a block of the very last commit, before an opening after a crash | that commit is taken for one that the crash cut off |
@@ -83,6 +84,7 @@ mod cache;
 mod changes;
 mod directory;
 mod engine;
+mod identities;
 mod layout;
 mod namespace;
 mod options;
@@ -97,6 +99,7 @@ mod writer;
 mod power_loss_tests;
 
 pub use directory::OpenError;
+pub use identities::RedbIdentities;
 pub use options::{Durability, Options};
 pub use stats::Stats;
 pub use store::RedbStore;

@@ -9,7 +9,7 @@ use astrid_host_kv::{Applied, Cursor, Key, Limits, Mutation, Prefix, Store, Term
 use parking_lot::Mutex;
 
 use crate::blocks::Disk;
-use crate::directory::Database;
+use crate::directory::{Database, Holds};
 use crate::{Options, RedbStore};
 
 /// Bytes that a disk writes whole or not at all.
@@ -145,7 +145,7 @@ impl Dice {
 
 fn open(disk: &Lossy, fresh: bool) -> RedbStore {
     let path = Path::new("lossy");
-    let database = Database::open(disk.clone(), 1 << 20, path, fresh, None).unwrap();
+    let database = Database::open(disk.clone(), Holds::Values, 1 << 20, path, fresh, None).unwrap();
     RedbStore::on(database, path, &Options::default()).unwrap()
 }
 
@@ -285,7 +285,8 @@ async fn verify_finds_and_repairs_wrong_usage_and_orphan_chunks() {
     apply(&store, Mutation::Set { key: key(1), value: vec![7; 100].into() }).await.unwrap();
     store.close().await;
     drop(store);
-    let database = Database::open(disk.clone(), 1 << 20, Path::new("lossy"), false, None).unwrap();
+    let database =
+        Database::open(disk.clone(), Holds::Values, 1 << 20, Path::new("lossy"), false, None).unwrap();
     let transaction = database.redb.begin_write().unwrap();
     {
         let mut rows = transaction.open_table(crate::engine::ROWS).unwrap();

@@ -14,7 +14,7 @@ use tokio::sync::{Semaphore, oneshot, watch};
 use crate::ahead::{Ahead, Stretch};
 use crate::cache::{Cache, Found};
 use crate::changes::Changes;
-use crate::directory::{Database, Directory, OpenError, redb_error};
+use crate::directory::{Database, Directory, Holds, OpenError, redb_error};
 use crate::engine::{Engine, Snapshot};
 use crate::layout;
 use crate::namespace::{Namespace, Namespaces, name_of, space_for};
@@ -86,7 +86,7 @@ impl RedbStore {
     /// # Errors
     /// [`OpenError`]; nothing in the directory was changed.
     pub fn open(path: impl AsRef<Path>, options: &Options) -> Result<Self, OpenError> {
-        let database = Directory::open(path.as_ref())?.database(options.cache())?;
+        let database = Directory::open(path.as_ref(), Holds::Values)?.database(options.cache())?;
         Self::on(database, path.as_ref(), options)
     }
 

@@ -6,7 +6,7 @@ use std::path::Path;
 use astrid_host_kv::{MAX_KEY, MAX_VALUE, StoreError, Usage};
 
 use crate::apply::{Rows, size, write};
-use crate::directory::{Database, Directory, OpenError, redb_error};
+use crate::directory::{Database, Directory, Holds, OpenError, redb_error};
 use crate::engine::{Engine, ROWS, is_dropping};
 use crate::layout;
 use crate::store::RedbStore;
@@ -43,8 +43,8 @@ impl RedbStore {
         partial.push(".importing");
         let partial = Path::new(&partial);
         remove(partial).map_err(io)?;
-        let imported =
-            Directory::open(partial).and_then(|directory| import(&directory.database(64 << 20)?, from));
+        let imported = Directory::open(partial, Holds::Values)
+            .and_then(|directory| import(&directory.database(64 << 20)?, from));
         match imported {
             Ok(count) => {
                 // Renaming over an empty directory is allowed, and is one step.

@@ -19,8 +19,8 @@ pub(super) struct Sidecar {
     pub(super) last_used_at: u64,
 }
 
-/// Code is run from these files, so only a plain file that nobody else can have written counts.
-pub(super) fn trusted(metadata: &Metadata) -> bool {
+/// Code is run from these files, and keys are read, so only a plain file that nobody else can have written counts.
+pub(crate) fn trusted(metadata: &Metadata) -> bool {
     metadata.is_file()
         && metadata.uid() == rustix::process::geteuid().as_raw()
         && metadata.mode() & 0o077 == 0

@@ -6,7 +6,6 @@
 
 mod disk;
 mod entry;
-mod key;
 mod sweep;
 
 use std::collections::HashMap;
@@ -21,6 +20,7 @@ use wasmtime::component::Component;
 use crate::engine::WasmHost;
 use crate::{CapsuleError, Code, Config, Home};
 use disk::Disk;
+pub(crate) use entry::trusted;
 
 /// Where a component came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

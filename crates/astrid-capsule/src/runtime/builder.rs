@@ -7,6 +7,7 @@ use astrid_airlock::LocalEgress;
 use astrid_dispatch::{Access, Limits};
 use astrid_host_context::AuditSink;
 use astrid_host_http::Consent;
+use astrid_host_identity::IdentityStore;
 use astrid_host_uplink::Links;
 
 use super::{Runtime, install, jobs};
@@ -26,6 +27,7 @@ pub struct RuntimeBuilder {
     pub(super) access: Option<Arc<dyn Access>>,
     pub(super) limits: Option<Arc<dyn Limits>>,
     pub(super) links: Option<Arc<dyn Links>>,
+    pub(super) identity_store: Option<Arc<dyn IdentityStore>>,
     pub(super) inbound_to_embedder: bool,
     pub(super) overlay: bool,
     pub(super) consent: Option<Arc<dyn Consent>>,
@@ -103,9 +105,16 @@ impl RuntimeBuilder {
         self
     }
 
-    /// Knows which principals the accounts of outside platforms are linked to: the identity store's part.
-    /// Default: [`astrid_host_uplink::MemoryLinks`] without any, since this runtime has no identity store of
-    /// its own yet, so that nothing an uplink brings in has a destination and nothing is remembered.
+    /// Keeps users and their links. Default: a database in `state/identity` below the home, which no interface of
+    /// a capsule but `astrid:identity` reaches.
+    #[must_use]
+    pub fn identity_store(mut self, store: Arc<dyn IdentityStore>) -> Self {
+        self.identity_store = Some(store);
+        self
+    }
+
+    /// Knows which principals the accounts of outside platforms speak for, for uplinks. Default: the identity
+    /// store.
     #[must_use]
     pub fn links(mut self, links: Arc<dyn Links>) -> Self {
         self.links = Some(links);

@@ -139,6 +139,7 @@ impl Runtime {
         }
         self.0.cache.finish().await;
         self.0.logs.flush().await;
+        self.0.users.close().await;
         self.0.store.close().await;
         events::stopped(&self.0.services, &self.0.owner);
     }

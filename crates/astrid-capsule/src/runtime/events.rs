@@ -39,9 +39,19 @@ static STOPPED: Op = Op::new("runtime", "runtime_stopped", Audit::Record);
 /// Records that the runtime came to its orderly end: the last thing it says, when there is no bus to hear
 /// it any more.
 pub(super) fn stopped(services: &HostServices, owner: &Principal) {
+    record(services, owner, &STOPPED, Vec::new());
+}
+
+/// Records what the host itself did, or an operator through it.
+pub(super) fn record(
+    services: &HostServices,
+    owner: &Principal,
+    op: &'static Op,
+    facts: Vec<(&'static str, String)>,
+) {
     let Ok(capsule) = CapsuleId::parse("system") else { return };
     services.audit().record(AuditEvent {
-        op: &STOPPED,
+        op,
         capsule,
         capsule_uuid: Uuid::nil(),
         principal: Some(owner.clone()),
@@ -49,7 +59,7 @@ pub(super) fn stopped(services: &HostServices, owner: &Principal) {
         target: None,
         outcome: Outcome::Allowed,
         detail: None,
-        facts: Vec::new(),
+        facts,
         bytes: 0,
         at: SystemTime::now(),
         elapsed: Duration::ZERO,

@@ -24,6 +24,7 @@ mod schema;
 mod snapshot;
 mod start;
 mod uplinks;
+mod users;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -56,6 +57,7 @@ use crate::elicit::Elicitation;
 use crate::engine::WasmHost;
 use crate::net::Network;
 use crate::principal::{ByProfile, Held, ProfileKeys, ProfileRestrictions, Queues};
+use crate::users::Users;
 use crate::wasm::{HostState, MemoryStats};
 use crate::{CapsuleError, Config, Exempt, Home};
 pub use builder::RuntimeBuilder;
@@ -67,6 +69,7 @@ use registry::Registry;
 pub use report::{BootError, BootFailure, BootReport, Booted};
 pub use schema::Schema;
 pub use uplinks::UplinkDescriptor;
+pub use users::LinkedUser;
 
 /// Loads capsules and runs them. A clone is the same runtime.
 #[derive(Clone)]
@@ -106,6 +109,7 @@ pub(crate) struct Inner {
     pub(crate) registry: Arc<Registry>,
     pub(crate) net: Network,
     pub(crate) links: Arc<dyn Links>,
+    pub(crate) users: Users,
     pub(crate) sessions: Arc<dyn Sessions>,
     pub(crate) inbound_to_embedder: bool,
     pub(crate) cron: CronService,

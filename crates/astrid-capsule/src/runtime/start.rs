@@ -9,7 +9,6 @@ use astrid_event_bus::Bus;
 use astrid_host_context::{AuditSink, DenyAll, HostServices, JsonLines, Principal};
 use astrid_host_fs::BlockingPool;
 use astrid_host_sys::{FileSecrets, LogRouter, LogSettings, SecretStore};
-use astrid_host_uplink::MemoryLinks;
 use astrid_security_gate::{ProfileGate, Roots};
 use astrid_store_redb::RedbStore;
 use parking_lot::Mutex;
@@ -30,6 +29,7 @@ use crate::engine::WasmHost;
 use crate::inbound::{self, LiveLinks};
 use crate::net::Network;
 use crate::principal::{ByProfile, Held, ProfileKeys, ProfileRestrictions, Queues};
+use crate::users::{StoredLinks, Users};
 use crate::{CapsuleError, Config, Home, Kernel};
 
 /// The principal that owns what this host runs unless the embedder names another (principals chapter §1).
@@ -54,6 +54,7 @@ impl RuntimeBuilder {
             access,
             limits,
             links,
+            identity_store,
             inbound_to_embedder,
             overlay,
             consent,
@@ -105,7 +106,8 @@ impl RuntimeBuilder {
         let queues = Arc::new(Queues { dispatcher: Arc::downgrade(&dispatcher), bus: bus.downgrade() });
         principals.revocations.watch(&queues);
         dispatcher.watch(&bus, registry.clone());
-        let links = links.unwrap_or_else(|| Arc::new(MemoryLinks::new()));
+        let users = Users::open(&home, &config, &principals, identity_store);
+        let links = links.unwrap_or_else(|| Arc::new(StoredLinks(users.identities.clone())));
         let links = Arc::new(LiveLinks { links, principals: principals.clone() });
         let sessions = inbound::sessions(&bus, &registry)?;
         let store = Arc::new(store);
@@ -161,6 +163,7 @@ impl RuntimeBuilder {
             by_profile,
             net,
             links,
+            users,
             sessions,
             inbound_to_embedder,
             logs,

@@ -7,6 +7,7 @@ use astrid_host_context::{CallContext, CallSlot, HostContext, HostCx, HostServic
 use astrid_host_elicit::{ElicitCtx, ElicitCtxView, ElicitView};
 use astrid_host_fs::{FsCtx, FsCtxView, FsView};
 use astrid_host_http::{HttpCtx, HttpCtxView, HttpView};
+use astrid_host_identity::{IdentityCtx, IdentityCtxView, IdentityView};
 use astrid_host_io::{IoCtx, IoCtxView, IoView};
 use astrid_host_ipc::{IpcCtx, IpcCtxView, IpcView};
 use astrid_host_kv::{KvCtx, KvCtxView, KvView};
@@ -25,6 +26,7 @@ use crate::pool::Mode;
 pub(crate) struct Domains {
     pub(crate) elicit: ElicitCtx,
     pub(crate) fs: FsCtx,
+    pub(crate) identity: IdentityCtx,
     pub(crate) io: IoCtx,
     pub(crate) sys: SysCtx,
     pub(crate) kv: KvCtx,
@@ -113,6 +115,7 @@ macro_rules! view {
 view! {
     ElicitView elicit ElicitCtxView;
     FsView fs FsCtxView;
+    IdentityView identity IdentityCtxView;
     IoView io IoCtxView;
     SysView sys SysCtxView;
     KvView kv KvCtxView;

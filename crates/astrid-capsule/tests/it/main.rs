@@ -12,6 +12,7 @@ mod grants;
 mod guest_contract;
 mod health;
 mod hooks;
+mod identity;
 mod install;
 mod invoke;
 mod ipc_guest;

@@ -120,6 +120,7 @@ pub(crate) const ACTIONS: &[&str] = &[
     "flood",
     "register",
     "send",
+    "identity",
     "connect",
     "hold",
     "write",

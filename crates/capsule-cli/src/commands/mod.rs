@@ -14,6 +14,7 @@ pub(crate) mod run;
 mod tail;
 mod trust;
 mod uninstall;
+mod user;
 
 use std::process::ExitCode;
 
@@ -47,6 +48,7 @@ pub(crate) enum Command {
     Publish(publish::Args),
     Tail(tail::Args),
     Trust(trust::Args),
+    User(user::Args),
 }
 
 impl Command {
@@ -66,6 +68,7 @@ impl Command {
             Self::Publish(args) => publish::run(&args),
             Self::Tail(args) => return tail::run(&args),
             Self::Trust(args) => trust::run(&args),
+            Self::User(args) => user::run(&args),
         }
         .map(|()| ExitCode::SUCCESS)
     }

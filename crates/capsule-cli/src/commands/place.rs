@@ -21,11 +21,23 @@ pub(crate) struct Place {
 impl Place {
     /// Connects to the run.
     pub(crate) async fn connect(&self) -> Result<Client, CliError> {
-        let path = match (&self.socket, &self.home) {
-            (Some(socket), _) => socket.clone(),
-            (None, Some(home)) => default_path(home),
-            (None, None) => default_path(&Home::default_root().map_err(CliError::new)?),
-        };
-        Client::connect(&path).await
+        Client::connect(&self.path()?).await
+    }
+
+    /// Connects to the run, if there is one; a socket that was named has to have one.
+    pub(crate) async fn connect_if_somebody_listens(&self) -> Result<Option<Client>, CliError> {
+        match &self.socket {
+            Some(socket) => Client::connect(socket).await.map(Some),
+            None => Client::connect_if_somebody_listens(&self.path()?).await,
+        }
+    }
+
+    /// The home itself.
+    pub(crate) fn home(&self) -> Result<PathBuf, CliError> {
+        self.home.clone().map_or_else(|| Home::default_root().map_err(CliError::new), Ok)
+    }
+
+    fn path(&self) -> Result<PathBuf, CliError> {
+        self.socket.clone().map_or_else(|| Ok(default_path(&self.home()?)), Ok)
     }
 }

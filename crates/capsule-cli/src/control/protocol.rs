@@ -19,6 +19,17 @@ pub(crate) enum Request {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         principal: Option<String>,
     },
+    /// Who the users of the host are; answered by [`Reply::Users`].
+    Users {},
+    /// A user for a principal; answered by [`Reply::Added`].
+    AddUser {
+        principal: String,
+        /// What people call it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        name: Option<String>,
+    },
+    /// Takes a user away; answered by [`Reply::Deleted`].
+    DeleteUser { id: String },
     /// Every message on matching topics from now on: [`Reply::Tailing`], then [`Reply::Message`]s until the client
     /// closes. Nothing else can be asked on this connection any more.
     Tail { pattern: String },
@@ -38,6 +49,16 @@ pub(crate) enum Reply {
     Published {
         /// Subscriptions and handlers it went to.
         receivers: usize,
+    },
+    Users {
+        users: Vec<Person>,
+    },
+    Added {
+        id: String,
+    },
+    Deleted {
+        /// How many links went with the user.
+        links: u64,
     },
     /// Messages published from now on will come.
     Tailing,
@@ -68,4 +89,27 @@ pub(crate) struct Row {
     pub(crate) handlers: usize,
     /// The source of its messages.
     pub(crate) source: String,
+}
+
+/// One user of the host.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Person {
+    pub(crate) id: String,
+    pub(crate) principal: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) name: Option<String>,
+    /// Oldest first.
+    pub(crate) links: Vec<Account>,
+}
+
+/// One account that is linked to a user.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Account {
+    pub(crate) platform: String,
+    pub(crate) account: String,
+    pub(crate) linked_at: String,
+    pub(crate) method: String,
+    /// The capsule that made the link.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) through: Option<String>,
 }

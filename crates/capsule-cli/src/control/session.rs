@@ -12,6 +12,7 @@ use super::figures;
 use super::frame::{Frames, frames, receive, send};
 use super::protocol::{Reply, Request, Row};
 use crate::run::message;
+use crate::users;
 
 /// Messages that may come while one is sent; the client hears how many it lost beyond.
 const BACKLOG: usize = 65_536;
@@ -43,6 +44,9 @@ impl Session {
                 Request::Net {} => Reply::Network { figures: figures::json(&self.runtime.network_figures()) },
                 Request::Publish { topic, payload, principal } => {
                     self.publish(&topic, &payload, principal.as_deref()).await
+                }
+                request @ (Request::Users {} | Request::AddUser { .. } | Request::DeleteUser { .. }) => {
+                    users::answer(&self.runtime, &request).await
                 }
                 Request::Tail { pattern } => match AccessPattern::parse(&pattern, Charset::Token) {
                     Ok(pattern) => return self.tail(pattern).await,

@@ -77,6 +77,17 @@ fn ps_lists_each_capsule_with_version_state_handlers_and_source() {
     assert_eq!(text, format!("probe 1.0.0 ready 5 handlers {}\n", row["source"].as_str().unwrap()));
 }
 
+// identity case 22
+#[test]
+fn users_of_a_run_that_listens_are_asked_of_it() {
+    let running = Running::start(&["--listen"]);
+    let id = running.ask(&["user", "add", "ada"]).good();
+    let id = id.trim_end();
+    assert_eq!(running.ask(&["user", "list"]).good(), format!("{id} ada\n"));
+    assert_eq!(running.ask(&["user", "delete", id]).good(), format!("{id} deleted with 0 links\n"));
+    running.ask(&["user", "delete", id]).refused(1, &[id, "no user"]);
+}
+
 #[test]
 fn net_counts_streams_refusals_and_requests() {
     let running = Running::start(&["--listen"]);

@@ -17,3 +17,4 @@ mod run;
 #[path = "../support/mod.rs"]
 mod support;
 mod usage;
+mod user;

@@ -15,7 +15,7 @@ use std::collections::{HashMap, HashSet};
 use std::io;
 use std::ops::Range;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 
 use parking_lot::Mutex;
 use redb::StorageBackend;
@@ -36,10 +36,22 @@ struct Inner<D> {
     len: AtomicU64,
     /// While set, redb's syncs wait for [`Blocks::persist`].
     deferred: AtomicBool,
-    /// While set, damage is never passed on to be found by a value's own checksum.
-    strict: AtomicBool,
+    /// Who finds the damage that is passed on; see [`Judges`].
+    judges: AtomicU8,
     failed: AtomicBool,
     counts: [AtomicU64; 2],
+}
+
+/// Where damage does not fail the whole store, because every value there has a checksum of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Judges {
+    /// Nowhere.
+    Nobody = 0,
+    /// Behind the keys of a leaf of more than one block: inside a large value.
+    LargeValues = 1,
+    /// In all of a leaf, for rows whose checksum covers their key as well.
+    EveryValue = 2,
 }
 
 #[derive(Debug)]
@@ -80,15 +92,15 @@ impl<D: Disk> Blocks<D> {
             }),
             disk,
             deferred: AtomicBool::new(false),
-            strict: AtomicBool::new(true),
+            judges: AtomicU8::new(Judges::Nobody as u8),
             failed: AtomicBool::new(false),
             counts: Default::default(),
         })))
     }
 
-    /// From now on damage inside a large value is that value's, not the store's.
-    pub(crate) fn serve(&self) {
-        self.0.strict.store(false, Ordering::Release);
+    /// From now on damage where `judges` says is that of the values there, not the store's.
+    pub(crate) fn serve(&self, judges: Judges) {
+        self.0.judges.store(judges as u8, Ordering::Release);
     }
 
     /// Runs a commit with its syncs put off until [`Blocks::persist`], which must come before the next.
@@ -222,25 +234,26 @@ impl<D: Disk> Inner<D> {
     fn load(&self, first: u64, out: &mut [u8]) -> io::Result<()> {
         let mut stored = vec![0; out.len() / BLOCK * STORED];
         self.disk.read_at(place(first), &mut stored)?;
-        let mut keys_end = usize::MAX;
+        let (mut keys_end, judges) = (usize::MAX, self.judges.load(Ordering::Acquire));
         for ((index, number), from) in (0..).zip(first..).zip(stored.chunks_exact(STORED)) {
             let (data, sum) = from.split_at(BLOCK);
             let Some(to) = out.get_mut(index * BLOCK..(index + 1) * BLOCK) else { break };
             to.copy_from_slice(data);
-            match check(number, to, sum) {
+            let state = check(number, to, sum);
+            if index == 0 {
+                keys_end = page::keys_end(to);
+            }
+            match state {
                 State::Sound => {}
                 State::Corrected => self.count(0, number, "a flipped bit was corrected"),
                 State::Damaged => {
                     self.count(1, number, "a block is damaged");
-                    // Part of a value, whose own checksum finds it without failing the whole store.
-                    let in_value = index * BLOCK >= keys_end && !self.strict.load(Ordering::Acquire);
-                    if !in_value {
+                    let in_large_value = index * BLOCK >= keys_end && judges == Judges::LargeValues as u8;
+                    let in_leaf = keys_end != usize::MAX && judges == Judges::EveryValue as u8;
+                    if !in_large_value && !in_leaf {
                         return Err(damaged("a block is damaged"));
                     }
                 }
-            }
-            if index == 0 {
-                keys_end = page::keys_end(to);
             }
         }
         Ok(())
@@ -250,7 +263,7 @@ impl<D: Disk> Inner<D> {
         if let Some(count) = self.counts.get(which) {
             count.fetch_add(1, Ordering::Relaxed);
         }
-        tracing::warn!(number, "key-value store: {what}");
+        tracing::warn!(number, "embedded store: {what}");
     }
 
     fn write_blocks(&self, writing: &mut Writing, first: u64, data: &[u8]) -> io::Result<()> {

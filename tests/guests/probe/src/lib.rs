@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use astrid_sys::astrid::fs::host as fs;
 use astrid_sys::astrid::http1_1_0::host as http;
+use astrid_sys::astrid::identity::host as identity;
 use astrid_sys::astrid::io::poll;
 use astrid_sys::astrid::ipc::host as ipc;
 use astrid_sys::astrid::kv::host as kv;
@@ -112,6 +113,7 @@ impl Guest for Probe {
                 done(uplink::uplink_register(text(&input, "name"), text(&input, "platform"), profile))
             }
             "send" => done(uplink::uplink_send(text(&input, "id"), text(&input, "user"), text(&input, "content"))),
+            "identity" => identify(&input),
             "connect" => {
                 let port = number(&input, "port") as u16;
                 done(net::connect_tcp(text(&input, "host"), port).map(|_| true))
@@ -150,6 +152,35 @@ fn done<T: serde::Serialize, E: std::fmt::Debug>(result: Result<T, E>) -> Capsul
         Err(error) => json!({ "err": format!("{error:?}") }),
     };
     answer("final", Some(said.to_string()))
+}
+
+/// One function of the identity package, by the name that `op` gives.
+fn identify(input: &Value) -> CapsuleResult {
+    let [platform, platform_user_id, user] = ["platform", "account", "user"].map(|key| text(input, key).to_owned());
+    match text(input, "op") {
+        "create" => {
+            let display_name = input.get("name").and_then(Value::as_str).map(str::to_owned);
+            let request = identity::IdentityCreateUserRequest { display_name };
+            done(identity::identity_create_user(&request).map(|created| created.user_id))
+        }
+        "link" => {
+            let method = "chat_command".to_owned();
+            let request =
+                identity::IdentityLinkRequest { platform, platform_user_id, astrid_user_id: user, method };
+            done(identity::identity_link(&request))
+        }
+        "unlink" => {
+            done(identity::identity_unlink(&identity::IdentityUnlinkRequest { platform, platform_user_id }))
+        }
+        "resolve" => {
+            let request = identity::IdentityResolveRequest { platform, platform_user_id };
+            done(identity::identity_resolve(&request).map(|found| found.user_id))
+        }
+        _ => {
+            let links = identity::identity_list_links(&user);
+            done(links.map(|links| links.into_iter().map(|link| link.platform_user_id).collect::<Vec<_>>()))
+        }
+    }
 }
 
 /// Leaves the host, then publishes to itself until nothing is left, and says how that ended.

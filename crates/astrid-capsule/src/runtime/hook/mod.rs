@@ -134,7 +134,8 @@ async fn call(
     let staged = Arc::new(Staged::new(runtime.store.clone()));
     let asks = runtime.elicitation.mint();
     let elicit = runtime.elicitation.hook(&asks, secrets).component(&program.hash.to_hex()).build();
-    let role = Role::Hook { kv: staged.clone(), from: phase.from().map(str::to_owned), elicit };
+    let (from, component) = (phase.from().map(str::to_owned), program.hash);
+    let role = Role::Hook { kv: staged.clone(), from, elicit, component };
     let (domains, _ends) = generation.domains(runtime, &source.manifest, role)?;
     let template = generation.template(runtime, guest, policy.map_err(CapsuleError::host)??, domains);
     let stage = Stage { generation, template };

@@ -1,17 +1,17 @@
-//! The key that proves a compiled file was written by this host.
+//! Keys that this host makes for itself, each in a file of its own below `etc`.
 
 use std::fs::OpenOptions;
 use std::io::{self, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
-use super::entry::trusted;
+use crate::cache::trusted;
 
-/// Reads `etc/cache.key`, making it on first use.
+/// Reads a key, making it on first use.
 ///
 /// # Errors
 /// The file cannot be read or made, has the wrong length, or somebody else could have written it.
-pub(super) fn load_or_create(path: &Path) -> io::Result<[u8; 32]> {
+pub(crate) fn load_or_create(path: &Path) -> io::Result<[u8; 32]> {
     match create(path) {
         Ok(key) => Ok(key),
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => read(path),
@@ -27,7 +27,7 @@ fn create(path: &Path) -> io::Result<[u8; 32]> {
     getrandom::fill(&mut key).map_err(io::Error::other)?;
     // Written aside and linked into place, so that a second process never reads half a key.
     let dir = path.parent().unwrap_or(Path::new("."));
-    let mut file = tempfile::Builder::new().prefix(".cache.key").tempfile_in(dir)?;
+    let mut file = tempfile::Builder::new().prefix(".key").tempfile_in(dir)?;
     file.write_all(&key)?;
     file.as_file().sync_all()?;
     file.persist_noclobber(path).map_err(|e| e.error)?;
