@@ -82,6 +82,8 @@ async fn a_stalled_sink_grows_no_buffer() {
         let splice = async { store.io().blocking_splice(&output, &input, 1 << 20).await.unwrap() };
         match tokio::time::timeout(Duration::from_millis(300), splice).await {
             Ok(n) => moved += usize::try_from(n).unwrap(),
+            // That nothing moves may also be the machine's doing.
+            Err(_) if store.io().check_write(&output).unwrap() > 0 => {}
             Err(_) => break,
         }
     }
