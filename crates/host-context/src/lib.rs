@@ -42,8 +42,10 @@
 //! | for how long | [`Cancellation`] and the deadline of the call | [`cancel`] |
 //! | who hears | [`AuditSink`] | [`audit`] |
 //! | all of it, once, in order | [`Entry`], the envelope | [`envelope`] |
+//! | what people read and answer | [`text::shown`], [`Rejections`] | [`mod@text`], [`answers`] |
 #![forbid(unsafe_code)]
 
+pub mod answers;
 pub mod audit;
 #[cfg(feature = "audit-json")]
 mod audit_fold;
@@ -66,8 +68,10 @@ pub mod quota;
 pub mod refusal;
 pub mod services;
 pub mod slot;
+pub mod text;
 mod uuid;
 
+pub use answers::{Rejections, Sender};
 pub use audit::{AuditEvent, AuditSink, NoAudit, Outcome, Written};
 #[cfg(feature = "audit-json")]
 pub use audit_json::JsonLines;

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use astrid_dispatch::Dispatcher;
 use astrid_event_bus::Bus;
-use astrid_host_context::{Cancellation, Uuid};
-use astrid_host_elicit::{Asking, Prompt, Prompter, Reply, Sender, Unanswered};
+use astrid_host_context::{Cancellation, Sender, Uuid};
+use astrid_host_elicit::{Asking, Prompt, Prompter, Reply, Unanswered};
 use astrid_host_net::Connections;
 
 use super::open::{Open, Slot};

@@ -32,3 +32,6 @@ pub async fn fs(make: fs::Maker) {
 
 #[cfg(feature = "elicit")]
 pub mod elicit;
+
+#[cfg(feature = "approval")]
+pub mod approval;
