@@ -105,9 +105,7 @@ pub use error::{Error, arms};
 pub use grants::{BoxFuture, Grants, GrantsUnavailable, MemoryGrants};
 pub use open::{Forgotten, OpenQuestion, OpenQuestions};
 pub use pattern::{InvalidPattern, MAX_PATTERN, Pattern};
-pub use places::{
-    Limits, PENDING, PENDING_OF_CAPSULE, PENDING_OF_PRINCIPAL, PER_MINUTE, Place, Places,
-};
+pub use places::{Limits, PENDING, PENDING_OF_CAPSULE, PENDING_OF_PRINCIPAL, PER_MINUTE, Place, Places};
 pub use prompter::{Asking, Prompt, Prompter, Reply, Unanswered};
 pub use store::{AllowanceStore, MAX_ALWAYS, MAX_SESSION};
 pub use text::{Action, InvalidText, MAX_ACTION, MAX_RESOURCE, Resource, Wanted};

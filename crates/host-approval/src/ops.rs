@@ -111,7 +111,12 @@ impl Asking<'_> {
     }
 
     /// Whatever happens next, the records say that a question was put.
-    async fn record_requested(&self, question: &OpenQuestion, wanted: &Wanted, raw: &str) -> Result<(), Error> {
+    async fn record_requested(
+        &self,
+        question: &OpenQuestion,
+        wanted: &Wanted,
+        raw: &str,
+    ) -> Result<(), Error> {
         let (services, record) = (self.entry.services(), question.record);
         let requested = Entry::new(self.call(), services, &REQUESTED);
         for one in [&requested, self.entry] {

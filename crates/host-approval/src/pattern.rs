@@ -21,7 +21,9 @@ pub enum InvalidPattern {
     #[error("the pattern holds a character of control or direction; allowed: text without any")]
     Control,
     /// One of `? [ ] { }`, which mean nothing here and something elsewhere.
-    #[error("the pattern holds {0:?} as it stands; allowed: \\{0} for the character itself, and * for any run of them")]
+    #[error(
+        "the pattern holds {0:?} as it stands; allowed: \\{0} for the character itself, and * for any run of them"
+    )]
     Special(char),
     /// A `\` that is not before one of those, `*` or `\`.
     #[error("the pattern holds a \\ that escapes nothing; allowed: before * ? [ ] {{ }} and \\")]

@@ -192,7 +192,9 @@ impl AllowanceStore {
             always.all().filter(of_principal).partition(|kept| kept.is_over(now));
         let others = held.iter().filter(|kept| !kept.of().is_again(&allowance)).count();
         if others >= MAX_ALWAYS {
-            return Err(GrantsUnavailable(format!("the principal has {MAX_ALWAYS}, and one must be revoked")));
+            return Err(GrantsUnavailable(format!(
+                "the principal has {MAX_ALWAYS}, and one must be revoked"
+            )));
         }
         // What counts no more makes room.
         for over in over {
@@ -200,7 +202,9 @@ impl AllowanceStore {
         }
         self.grants.put(&allowance).await?;
         self.swap(|index| {
-            index.retain(|kept| kept.of().holder.principal != allowance.holder.principal || !kept.is_over(now));
+            index.retain(|kept| {
+                kept.of().holder.principal != allowance.holder.principal || !kept.is_over(now)
+            });
             index.put(allowance);
         });
         Ok(())
