@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use astrid_capsule_manifest::{CapsuleManifest, EnvDefault, EnvKind, UplinkProfile};
 use astrid_event_bus::{Bus, Charset, Gate};
+use astrid_host_approval::ApprovalCtx;
 use astrid_host_context::{CallContext, CapsuleId, Principal, Uuid};
 use astrid_host_elicit::ElicitCtx;
 use astrid_host_fs::FsCtx;
@@ -59,6 +60,7 @@ const PREV_VERSION: &str = "prev_version";
 
 /// What each store's domain contexts are made of.
 pub(crate) struct DomainKit {
+    approval: ApprovalCtx,
     elicit: ElicitCtx,
     fs: FsCtx,
     sys: SysCtx,
@@ -102,6 +104,10 @@ impl DomainKit {
         let (uplinks, inbound) = Uplinks::new();
         declare(&uplinks, manifest, &runtime.config.blocked_platforms)?;
         let sys = sys(runtime, manifest, ready);
+        let approval = match &role {
+            Role::Serving { component, .. } => runtime.approval.ctx(Some(component)),
+            Role::Hook { .. } => runtime.approval.ctx(None),
+        };
         let (sys, kv, net, handlers, elicit) = match role {
             Role::Serving { workers, component } => {
                 let (net, socket) = runtime.net.open(manifest, &runtime.bus, workers)?;
@@ -115,6 +121,7 @@ impl DomainKit {
             }
         };
         let kit = Self {
+            approval,
             elicit,
             fs: FsCtx::builder().mounts(runtime.mounts.clone()).pool(runtime.file_threads.clone()).build(),
             sys: sys.build(),
@@ -169,6 +176,7 @@ impl DomainKit {
             (ipc, self.net.clone())
         };
         Domains {
+            approval: self.approval.clone(),
             elicit: self.elicit.clone(),
             fs: self.fs.clone(),
             io: IoCtx::new(),

@@ -6,7 +6,6 @@
 
 mod disk;
 mod entry;
-mod key;
 mod sweep;
 
 use std::collections::HashMap;

@@ -23,7 +23,8 @@ async fn what_is_kept_comes_back_as_it_was(grants: &dyn Grants) {
     keeps(grants, &[]).await;
     // Whole milliseconds, which every clock and format has.
     let at = |millis| SystemTime::UNIX_EPOCH + Duration::from_millis(millis);
-    let plain = Allowance { created: at(1_700_000_000_123), ..allowance("alice", "shell", "/p", "git push *") };
+    let plain =
+        Allowance { created: at(1_700_000_000_123), ..allowance("alice", "shell", "/p", "git push *") };
     let full = Allowance {
         expires: Some(at(1_800_000_000_456)),
         uses: Some(u64::MAX),
