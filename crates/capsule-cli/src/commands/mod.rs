@@ -1,5 +1,6 @@
 //! The commands, one file each.
 
+mod allowance;
 mod build;
 mod check;
 mod inspect;
@@ -42,6 +43,7 @@ pub(crate) enum Command {
     Uninstall(uninstall::Args),
     Run(Box<run::Args>),
     Overlay(overlay::Args),
+    Allowance(allowance::Args),
     Ps(ps::Args),
     Net(net::Args),
     Publish(publish::Args),
@@ -61,6 +63,7 @@ impl Command {
             Self::Uninstall(args) => uninstall::run(&args),
             Self::Run(args) => return run::run(&args),
             Self::Overlay(args) => overlay::run(&args),
+            Self::Allowance(args) => allowance::run(&args),
             Self::Ps(args) => ps::run(&args),
             Self::Net(args) => net::run(&args),
             Self::Publish(args) => publish::run(&args),

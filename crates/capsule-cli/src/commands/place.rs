@@ -1,6 +1,6 @@
 //! Which running process a command means.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use astrid_capsule::Home;
 
@@ -19,6 +19,22 @@ pub(crate) struct Place {
 }
 
 impl Place {
+    /// Connects to the run; none where nobody listens at the home's own socket.
+    pub(crate) async fn connect_if_any(&self) -> Result<Option<Client>, CliError> {
+        match (&self.socket, &self.home) {
+            (Some(_), _) => self.connect().await.map(Some),
+            (None, Some(home)) => Client::connect_if_any(&default_path(home)).await,
+            (None, None) => {
+                Client::connect_if_any(&default_path(&Home::default_root().map_err(CliError::new)?)).await
+            }
+        }
+    }
+
+    /// The home, if it was named.
+    pub(crate) fn home(&self) -> Option<&Path> {
+        self.home.as_deref()
+    }
+
     /// Connects to the run.
     pub(crate) async fn connect(&self) -> Result<Client, CliError> {
         let path = match (&self.socket, &self.home) {

@@ -18,12 +18,21 @@ pub(crate) struct Client {
 impl Client {
     /// Connects to the run that listens at `path`.
     pub(crate) async fn connect(path: &Path) -> Result<Self, CliError> {
-        let stream = UnixStream::connect(path).await.map_err(|error| match error.kind() {
-            ErrorKind::NotFound | ErrorKind::ConnectionRefused => CliError::at(path, "nobody listens here")
-                .allowed("the socket of a `capsule run --listen`, found by --home or named by --socket"),
-            _ => CliError::at(path, error),
-        })?;
-        Ok(Self { frames: frames(stream), path: path.to_owned() })
+        Self::connect_if_any(path).await?.ok_or_else(|| {
+            CliError::at(path, "nobody listens here")
+                .allowed("the socket of a `capsule run --listen`, found by --home or named by --socket")
+        })
+    }
+
+    /// The same, or none where nobody listens.
+    pub(crate) async fn connect_if_any(path: &Path) -> Result<Option<Self>, CliError> {
+        match UnixStream::connect(path).await {
+            Ok(stream) => Ok(Some(Self { frames: frames(stream), path: path.to_owned() })),
+            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::ConnectionRefused) => {
+                Ok(None)
+            }
+            Err(error) => Err(CliError::at(path, error)),
+        }
     }
 
     /// Asks, and waits for the reply. What the run refuses is an error.

@@ -1,8 +1,9 @@
-//! What a running `capsule run --listen` offers to `capsule ps`, `net`, `publish` and `tail`.
+//! What a running `capsule run --listen` offers to `capsule ps`, `net`, `publish`, `tail` and `allowance`.
 //!
 //! A Unix socket, for the user who started it alone: its file has mode 0600 and the kernel is asked who the peer is.
 //! Frames are a length, 32 bits big-endian, and that many bytes of JSON, as on the sockets of `astrid:net`.
 
+mod allowances;
 mod client;
 mod endpoint;
 mod figures;
@@ -11,7 +12,8 @@ mod protocol;
 mod server;
 mod session;
 
+pub(crate) use allowances::{granted, revoke};
 pub(crate) use client::Client;
 pub(crate) use endpoint::{Endpoint, default_path};
-pub(crate) use protocol::{Reply, Request, Row};
+pub(crate) use protocol::{Granted, Reply, Request, Row};
 pub(crate) use server::serve;

@@ -8,9 +8,9 @@ use astrid_event_bus::{AccessPattern, Charset, Missed};
 use futures_util::StreamExt;
 use tokio::net::UnixStream;
 
-use super::figures;
 use super::frame::{Frames, frames, receive, send};
 use super::protocol::{Reply, Request, Row};
+use super::{allowances, figures};
 use crate::run::message;
 
 /// Messages that may come while one is sent; the client hears how many it lost beyond.
@@ -41,6 +41,11 @@ impl Session {
             let reply = match request {
                 Request::Ps {} => Reply::Capsules { capsules: self.capsules() },
                 Request::Net {} => Reply::Network { figures: figures::json(&self.runtime.network_figures()) },
+                Request::Allowances {} => self.allowances().await,
+                Request::Revoke { id } => match allowances::revoke(&self.runtime, &id).await {
+                    Ok(found) => Reply::Revoked { found },
+                    Err(error) => Reply::Refused { reason: error.to_string() },
+                },
                 Request::Publish { topic, payload, principal } => {
                     self.publish(&topic, &payload, principal.as_deref()).await
                 }
@@ -71,6 +76,13 @@ impl Session {
             }
         };
         self.runtime.capsules().iter().map(row).collect()
+    }
+
+    async fn allowances(&self) -> Reply {
+        match allowances::granted(&self.runtime).await {
+            Ok(allowances) => Reply::Allowances { allowances },
+            Err(error) => Reply::Refused { reason: error.to_string() },
+        }
     }
 
     async fn publish(&self, topic: &str, payload: &serde_json::Value, principal: Option<&str>) -> Reply {
