@@ -7,25 +7,21 @@
 //! ```
 //! use std::sync::Arc;
 //! use astrid_host_approval::*;
-//! use astrid_host_context::{CallContext, CallSlot, Caller, CapsuleId, HostContext, HostCx, HostServices};
-//! use astrid_host_context::{Attribution, Principal, Provenance, Trail, Uuid};
+//! use astrid_host_context::*;
 //! use wasmtime::component::{Linker, ResourceTable};
 //!
 //! struct State { call: CallSlot, services: HostServices, table: ResourceTable, approval: ApprovalCtx }
-//!
 //! impl HostContext for State {
 //!     fn host(&mut self) -> HostCx<'_> {
 //!         HostCx { call: &mut self.call, services: &self.services, table: &mut self.table }
 //!     }
 //! }
-//!
 //! impl ApprovalView for State {
 //!     fn approval(&mut self) -> ApprovalCtxView<'_> {
 //!         let Self { call, services, table, approval } = self;
 //!         ApprovalCtxView { ctx: approval, host: HostCx { call, services, table } }
 //!     }
 //! }
-//!
 //! struct Agreeable;
 //! impl Prompter for Agreeable {
 //!     fn ask<'a>(&'a self, prompt: Prompt<'a>) -> Asking<'a> {
@@ -37,19 +33,17 @@
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let mut linker = Linker::<State>::new(&wasmtime::Engine::default());
-//! astrid_host_approval::add_to_linker(&mut linker)?;
-//!
+//! add_to_linker(&mut linker)?;
 //! let approvals = Approvals::builder(Arc::new(Agreeable)).build();
 //! let approval = ApprovalCtx::builder(approvals, Workspace::new("/home/alice/project")).build();
 //! let alice = Principal::parse("alice")?;
 //! // Whose message is served, and on which connection it came in: without one nobody is asked.
-//! let known = Provenance::of(Attribution::Verified(alice.clone()));
-//! let provenance = Provenance { request_owner: Some(Uuid::from_u128(1)), ..known };
-//! let caller = Caller { provenance, source: Uuid::nil(), at: std::time::SystemTime::now(), trail: Trail::default() };
+//! let mut provenance = Provenance::of(Attribution::Verified(alice.clone()));
+//! provenance.request_owner = Some(Uuid::from_u128(1));
+//! let caller = Caller { provenance, source: Uuid::nil(), at: std::time::UNIX_EPOCH, trail: Trail::default() };
 //! let call = CallContext::builder(CapsuleId::parse("shell")?).principal(alice).caller(Some(caller)).build();
 //! let (services, table) = (HostServices::ruled_by(|_| Ok(())), ResourceTable::new());
 //! let mut state = State { call: CallSlot::new(call), services, table, approval };
-//!
 //! let mut view = state.approval();
 //! assert_eq!(view.request_approval("git push", "git push origin main").await?, Decision::ApprovedSession);
 //! assert_eq!(view.request_approval("git push", "git push --tags").await?, Decision::Allowance);
