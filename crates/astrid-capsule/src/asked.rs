@@ -1,8 +1,13 @@
 //! A question that was put over the bus, and which answers to it count. The same for prompts of every kind.
 
+use std::time::Duration;
+
 use astrid_dispatch::may_answer;
 use astrid_event_bus::{AccessPattern, Bus, Charset, Draft, Message, Missed, Observer, Payload, Topic};
-use astrid_host_context::{Attribution, Principal, Provenance, Uuid};
+use astrid_host_context::{Attribution, Principal, Provenance, Sender, Uuid};
+
+/// Between two looks whether the connection that is asked is still there: prompts end within 100 ms of its end.
+const LOOK: Duration = Duration::from_millis(50);
 
 /// Between whom a question is.
 pub(crate) struct Party {
@@ -29,12 +34,13 @@ pub(crate) struct Asking<'a> {
 
 /// A question that is put; dropping it stops listening.
 pub(crate) struct Asked {
+    id: Uuid,
     party: Party,
     replies: Observer,
 }
 
 /// What came.
-pub(crate) enum Heard<T> {
+enum Heard<T> {
     Answer(T),
     /// One that does not count, and why.
     Rejected(Message, &'static str),
@@ -57,11 +63,32 @@ impl Asked {
         let topic = Topic::host(topic).map_err(|error| error.to_string())?;
         let replies = bus.observe_with_capacity(pattern, most);
         bus.announce(Draft::new(topic, payload, speaking(&party.who, party.owner)));
-        Ok(Self { party, replies })
+        Ok(Self { id, party, replies })
     }
 
-    /// The next answer, as `read` reads it where its sender may give one.
-    pub(crate) async fn next<T>(&mut self, read: impl Fn(&Message) -> Option<T>) -> Heard<T> {
+    /// The first answer that counts, as `read` reads it where its sender may give one. Others are told to `reject`
+    /// with what is wrong with them. None once the bus is gone.
+    pub(crate) async fn answer<T>(
+        &mut self,
+        read: impl Fn(&Message) -> Option<T>,
+        reject: impl Fn(Sender, &'static str),
+    ) -> Option<T> {
+        loop {
+            match self.next(&read).await {
+                Heard::Answer(answer) => return Some(answer),
+                Heard::Rejected(reply, why) => {
+                    let principal = reply.provenance().attribution.principal().cloned();
+                    reject(Sender { source: reply.source(), principal }, why);
+                }
+                Heard::Lost => {
+                    tracing::warn!(target: "astrid.security", request = %self.id, "answers came too fast");
+                }
+                Heard::Over => return None,
+            }
+        }
+    }
+
+    async fn next<T>(&mut self, read: &impl Fn(&Message) -> Option<T>) -> Heard<T> {
         let reply = match self.replies.recv().await {
             Ok(reply) => reply,
             Err(Missed::Lagged(_)) => return Heard::Lost,
@@ -78,6 +105,13 @@ impl Asked {
             Some(answer) => Heard::Answer(answer),
             None => Heard::Rejected(reply, "it is no answer to this question"),
         }
+    }
+}
+
+/// Until whoever is asked is gone.
+pub(crate) async fn until_gone(is_there: impl Fn() -> bool) {
+    while is_there() {
+        tokio::time::sleep(LOOK).await;
     }
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use astrid_capsule_manifest::{CapsuleManifest, EnvDefault, EnvKind, UplinkProfile};
 use astrid_event_bus::{Bus, Charset, Gate};
+use astrid_host_approval::ApprovalCtx;
 use astrid_host_context::{CallContext, CapsuleId, Principal, Uuid};
 use astrid_host_elicit::ElicitCtx;
 use astrid_host_fs::FsCtx;
@@ -62,6 +63,7 @@ const PREV_VERSION: &str = "prev_version";
 
 /// What each store's domain contexts are made of.
 pub(crate) struct DomainKit {
+    approval: ApprovalCtx,
     elicit: ElicitCtx,
     fs: FsCtx,
     identity: IdentityCtx,
@@ -119,6 +121,7 @@ impl DomainKit {
             }
         };
         let kit = Self {
+            approval: runtime.approval.ctx(&component),
             elicit,
             identity: IdentityCtx::builder(runtime.users.identities.clone())
                 .component(&component.to_hex())
@@ -176,6 +179,7 @@ impl DomainKit {
             (ipc, self.net.clone())
         };
         Domains {
+            approval: self.approval.clone(),
             elicit: self.elicit.clone(),
             fs: self.fs.clone(),
             identity: self.identity.clone(),

@@ -39,6 +39,8 @@ pub use kernel::Kernel;
 pub use packages::{KernelView, PACKAGES};
 
 #[cfg(feature = "runtime")]
+mod approval;
+#[cfg(feature = "runtime")]
 mod asked;
 #[cfg(feature = "runtime")]
 mod cache;
@@ -75,8 +77,6 @@ mod home;
 #[cfg(feature = "runtime")]
 mod inbound;
 #[cfg(feature = "runtime")]
-mod key_file;
-#[cfg(feature = "runtime")]
 mod load;
 #[cfg(feature = "runtime")]
 mod local_consent;
@@ -84,6 +84,8 @@ mod local_consent;
 mod net;
 #[cfg(feature = "runtime")]
 mod outbound;
+#[cfg(feature = "runtime")]
+mod own_key;
 #[cfg(feature = "runtime")]
 mod pool;
 #[cfg(feature = "runtime")]
@@ -101,11 +103,13 @@ mod wasm;
 
 #[cfg(feature = "runtime")]
 pub use {
+    approval::{NewAllowance, may_answer_prompts},
     astrid_airlock::LocalEgress,
     astrid_capsule_discovery::{Finding, SearchPath, Severity, Skipped, Trust},
     astrid_capsule_install::{Conflict, Step as InstallStep},
     astrid_dispatch::{Access, HookService, Limits, NativeGuard},
     astrid_event_bus::LifecycleEvent,
+    astrid_host_approval::{Allowance, Holder, Lasting, Pattern, Workspace},
     astrid_host_elicit::{Field, Reply},
     astrid_host_http::{Consent, HttpSettings},
     astrid_host_identity::{Identities, IdentityStore, LinkPolicy, UserId},

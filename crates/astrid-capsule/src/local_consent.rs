@@ -1,26 +1,17 @@
 //! Putting a request to a local address to whoever made the capsule send it, over the bus.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
-use std::time::Duration;
 
-use astrid_event_bus::{Bus, Message};
+use astrid_event_bus::Bus;
+use astrid_host_approval::{Limits, Places, Reply};
 use astrid_host_context::{CapsuleId, Principal, Uuid};
 use astrid_host_http::{Consent, Consenting, Wish};
 use parking_lot::Mutex;
-use serde_json::{Value, json};
-use tokio::time::Instant;
 
-use crate::asked::{Asked, Asking, Heard, Party};
+use crate::approval::wire::{self, REPLIES, TOPIC};
+use crate::asked::{Asked, Asking, Party};
 
-const TOPIC: &str = "astrid.v1.approval";
-const REPLIES: &str = "astrid.v1.approval.response";
-
-/// Prompts that wait for an answer, per capsule, per principal, in all (approval chapter §2.6).
-const PENDING: [usize; 3] = [4, 16, 64];
-/// Prompts begun in a minute, per capsule and principal.
-const PER_MINUTE: usize = 30;
-const MINUTE: Duration = Duration::from_secs(60);
 /// Grants of one principal that last beyond a request.
 const REMEMBERED: usize = 256;
 
@@ -53,17 +44,17 @@ impl Grants {
     }
 }
 
-/// Asks on `astrid.v1.approval`, as the approval chapter has it in §2.4 to §2.7.
+/// Asks on `astrid.v1.approval`, as the approval chapter has it in §2.4 to §2.7, in the same places as capsules
+/// that ask themselves.
 pub(crate) struct AskOnBus {
     bus: Bus,
     grants: Grants,
-    waiting: Arc<Mutex<Vec<Asker>>>,
-    begun: Mutex<HashMap<Asker, VecDeque<Instant>>>,
+    places: Arc<Places>,
 }
 
 impl AskOnBus {
-    pub(crate) fn new(bus: Bus, grants: Grants) -> Self {
-        Self { bus, grants, waiting: Arc::default(), begun: Mutex::default() }
+    pub(crate) fn new(bus: Bus, grants: Grants, places: Arc<Places>) -> Self {
+        Self { bus, grants, places }
     }
 
     async fn decide(&self, wish: Wish<'_>) -> bool {
@@ -75,110 +66,49 @@ impl AskOnBus {
         if self.grants.holds(&asker, &endpoint) {
             return true;
         }
-        let Some(_place) = self.place(&asker) else {
-            tracing::warn!(target: "astrid.security", capsule = %asker.1, "too many pending approvals");
-            return false;
+        let _place = match self.places.take(who, &asker.1, Limits::default()) {
+            Ok(place) => place,
+            Err(refused) => {
+                tracing::warn!(target: "astrid.security", capsule = %asker.1, %refused, "too many pending approvals");
+                return false;
+            }
         };
         let id: Uuid = uuid::Uuid::new_v4().into();
-        let question = json!({
-            "type": "approval_required",
-            "request_id": id.to_string(),
-            "request_owner": owner.to_string(),
-            "action": "http request",
-            "resource": endpoint,
-            "reason": format!("Capsule '{}' wants to reach a local address", asker.1),
-        });
+        let reason = format!("Capsule '{}' wants to reach a local address", asker.1);
+        let question =
+            wire::Question { id, owner, action: "http request", resource: &endpoint, reason: &reason };
         let party = Party { who: who.clone(), owner, asker: call.capsule_uuid(), turn_of: None };
-        let asking = Asking { topic: TOPIC, replies: REPLIES, id, body: question.to_string(), most: 32 };
+        let asking = Asking { topic: TOPIC, replies: REPLIES, id, body: question.json(), most: 32 };
         let Ok(mut asked) = Asked::publish(&self.bus, party, asking) else { return false };
-        loop {
-            match asked.next(|reply| Decision::of(reply, id)).await {
-                Heard::Lost | Heard::Over => return false,
-                Heard::Rejected(reply, _) => tracing::warn!(
+        let answered = asked.answer(
+            |reply| wire::reply(id, reply.payload().bytes()),
+            |sender, why| {
+                tracing::warn!(
                     target: "astrid.security",
                     request = %id,
-                    source = %reply.source(),
-                    "an answer to a prompt does not count"
-                ),
-                Heard::Answer(Decision::Deny) => return false,
-                Heard::Answer(Decision::Once) => return true,
-                Heard::Answer(Decision::Kept { durable }) => {
-                    if durable {
-                        tracing::warn!(
-                            capsule = %asker.1,
-                            "consent to {endpoint} lasts while its principal is connected; \
-                             [security.capsule_local_egress] makes it last"
-                        );
-                    }
-                    self.grants.add(&asker, &endpoint);
-                    return true;
-                }
-            }
+                    source = %sender.source,
+                    "an answer to a prompt does not count: {why}"
+                );
+            },
+        );
+        match answered.await {
+            None | Some(Reply::Deny) => return false,
+            Some(Reply::Once) => return true,
+            Some(Reply::Session) => {}
+            Some(Reply::Always) => tracing::warn!(
+                capsule = %asker.1,
+                "consent to {endpoint} lasts while its principal is connected; \
+                 [security.capsule_local_egress] makes it last"
+            ),
         }
-    }
-
-    /// A prompt's place among those that wait, given back when dropped.
-    fn place(&self, asker: &Asker) -> Option<Place> {
-        let mut waiting = self.waiting.lock();
-        let of = |same: &dyn Fn(&Asker) -> bool| waiting.iter().filter(|other| same(other)).count();
-        let held = [of(&|other| other.1 == asker.1), of(&|other| other.0 == asker.0), waiting.len()];
-        let mut begun = self.begun.lock();
-        begun.retain(|_, at| at.back().is_some_and(|last| last.elapsed() < MINUTE));
-        let recent = begun.entry(asker.clone()).or_default();
-        while recent.front().is_some_and(|first| first.elapsed() >= MINUTE) {
-            recent.pop_front();
-        }
-        if held.iter().zip(PENDING).any(|(held, most)| *held >= most) || recent.len() >= PER_MINUTE {
-            return None;
-        }
-        recent.push_back(Instant::now());
-        waiting.push(asker.clone());
-        Some(Place { waiting: self.waiting.clone(), asker: asker.clone() })
+        self.grants.add(&asker, &endpoint);
+        true
     }
 }
 
 impl Consent for AskOnBus {
     fn ask<'a>(&'a self, wish: Wish<'a>) -> Consenting<'a> {
         Box::pin(self.decide(wish))
-    }
-}
-
-struct Place {
-    waiting: Arc<Mutex<Vec<Asker>>>,
-    asker: Asker,
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        let mut waiting = self.waiting.lock();
-        if let Some(at) = waiting.iter().position(|asker| *asker == self.asker) {
-            waiting.swap_remove(at);
-        }
-    }
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Decision {
-    Deny,
-    Once,
-    /// For longer than one request; `durable` was asked for.
-    Kept {
-        durable: bool,
-    },
-}
-
-impl Decision {
-    /// What a reply says; `None` if it is about another prompt, or no reply at all.
-    fn of(reply: &Message, id: Uuid) -> Option<Self> {
-        let body: Value = serde_json::from_slice(reply.payload().bytes()).ok()?;
-        let said = |key: &str| body.get(key).and_then(Value::as_str);
-        let about = said("type") == Some("approval_response") && said("request_id") == Some(&*id.to_string());
-        about.then(|| match said("decision") {
-            Some("approve") => Self::Once,
-            Some("approve_session") => Self::Kept { durable: false },
-            Some("approve_always") => Self::Kept { durable: true },
-            _ => Self::Deny,
-        })
     }
 }
 

@@ -15,8 +15,8 @@ use astrid_host_net::{
 };
 use parking_lot::Mutex;
 
+use crate::approval::Consents;
 use crate::home::private_dir;
-use crate::local_consent::Grants;
 use crate::{CapsuleError, Code, Home};
 
 /// The sockets that are bound, for as long as a generation of their capsule is loaded.
@@ -32,8 +32,8 @@ struct Sockets {
 pub(crate) struct Network {
     pub(crate) airlock: Arc<Airlock>,
     pub(crate) connections: Connections,
-    /// Whom operators were asked about, for as long as they are connected.
-    pub(crate) grants: Grants,
+    /// What ends with the last connection of whoever consented.
+    consents: Consents,
     pub(crate) session: Arc<SessionAuth>,
     sockets: Mutex<Sockets>,
     /// The capsule that the well-known socket is for, if an operator named one.
@@ -49,6 +49,7 @@ impl Network {
         airlock: Arc<Airlock>,
         keyring: Arc<dyn Keyring>,
         named: Option<CapsuleId>,
+        consents: Consents,
     ) -> Result<Self, CapsuleError> {
         let failed = |error: std::io::Error| CapsuleError::host(format!("session token: {error}"));
         private_dir(&home.run()).map_err(failed)?;
@@ -57,7 +58,7 @@ impl Network {
         Ok(Self {
             airlock,
             connections: Connections::new(),
-            grants: Grants::default(),
+            consents,
             session: Arc::new(SessionAuth::new(token, keyring, env!("CARGO_PKG_VERSION"))),
             sockets: Mutex::default(),
             named,
@@ -91,8 +92,8 @@ impl Network {
 
     /// The network of a capsule without its local socket.
     pub(crate) fn outgoing(&self, bus: &Bus) -> NetCtxBuilder {
-        let (connections, grants) = (self.connections.clone(), self.grants.clone());
-        let announced = Announced { bus: bus.clone(), connections: connections.clone(), grants };
+        let (connections, consents) = (self.connections.clone(), self.consents.clone());
+        let announced = Announced { bus: bus.clone(), connections: connections.clone(), consents };
         NetCtx::builder(self.airlock.clone()).connections(connections).client_events(Arc::new(announced))
     }
 
@@ -169,7 +170,7 @@ impl FrameObserver for UplinkFrames {
 struct Announced {
     bus: Bus,
     connections: Connections,
-    grants: Grants,
+    consents: Consents,
 }
 
 impl Announced {
@@ -198,7 +199,7 @@ impl ClientEvents for Announced {
         self.say("client.v1.disconnect", r#"{"reason":"socket closed"}"#, principal);
         // The one that goes is still among them.
         if self.connections.peers().iter().filter(|peer| peer.principal == *principal).count() <= 1 {
-            self.grants.forget(principal);
+            self.consents.end_session(principal);
         }
     }
 }

@@ -19,6 +19,7 @@ macro_rules! packages {
 }
 
 packages! {
+    ("approval", "1.0.0", astrid_host_approval::add_to_linker, astrid_host_approval::ApprovalView),
     ("elicit", "1.0.0", astrid_host_elicit::add_to_linker, astrid_host_elicit::ElicitView),
     ("fs", "1.0.0", astrid_host_fs::add_to_linker, astrid_host_fs::FsView),
     ("guest", "1.0.0", astrid_guest::add_to_linker, astrid_host_context::HostContext),

@@ -15,11 +15,11 @@ mod install;
 mod manifest;
 mod output;
 mod progress;
+mod records;
 mod report;
 mod run;
 mod template;
 mod usage;
-mod users;
 mod worker;
 
 use std::process::ExitCode;

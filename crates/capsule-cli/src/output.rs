@@ -17,7 +17,8 @@ pub(crate) const BAD: Style = AnsiColor::Red.on_default();
 pub(crate) const FAINT: Style = Style::new().dimmed();
 
 const ERROR: Style = AnsiColor::Red.on_default().bold();
-const WARNING: Style = AnsiColor::Yellow.on_default().bold();
+/// What an operator should know.
+pub(crate) const WARNING: Style = AnsiColor::Yellow.on_default().bold();
 
 /// Writes the text of a result, which ends with a line feed, to stdout.
 ///

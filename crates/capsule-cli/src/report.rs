@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::component::{Component, Import, State};
 use crate::error::one_line;
-use crate::output::{BAD, FAINT, GOOD, HEAD};
+use crate::output::{BAD, FAINT, GOOD, HEAD, WARNING as WARN};
 
 /// A component, and the manifest it came with.
 #[derive(Debug, Serialize)]
@@ -40,6 +40,8 @@ pub(crate) struct ManifestReport {
     description: Option<String>,
     capabilities: Vec<&'static str>,
     publish: Vec<String>,
+    /// Whether it may answer when other capsules ask for approval.
+    answers_approval_prompts: bool,
     subscribe: Vec<String>,
     handlers: Vec<Handler>,
     tools: Vec<String>,
@@ -85,6 +87,7 @@ impl From<&CapsuleManifest> for ManifestReport {
             description: manifest.package.description.clone(),
             capabilities: manifest.capabilities.held_names(),
             publish: texts(&manifest.ipc_publish_patterns),
+            answers_approval_prompts: astrid_capsule::may_answer_prompts(manifest),
             subscribe: texts(&manifest.ipc_subscribe_patterns),
             handlers: handlers.collect(),
             tools: manifest.tools.iter().map(|tool| tool.name.clone()).collect(),
@@ -157,6 +160,9 @@ impl ManifestReport {
         writeln!(out, "{HEAD}{} {}{HEAD:#}  {described}", self.name, self.version)?;
         list(out, "capabilities", self.capabilities.iter().copied())?;
         list(out, "publishes", self.publish.iter().map(String::as_str))?;
+        if self.answers_approval_prompts {
+            writeln!(out, "  {WARN}may answer approval prompts{WARN:#}")?;
+        }
         list(out, "subscribes", self.subscribe.iter().map(String::as_str))?;
         for handler in &self.handlers {
             let Handler { topic, action, priority } = handler;

@@ -201,6 +201,20 @@ impl Entry {
         .await
     }
 
+    /// [`Entry::race`] for a wait that is for no computing and not for the bus, such as one for a person: the
+    /// watchdog's windows begin anew, and a chain of publications ends (ipc chapter §3.6).
+    ///
+    /// # Errors
+    /// Those of [`Entry::race`].
+    pub async fn race_outside<T>(&self, work: impl Future<Output = T>) -> Result<T, Refusal> {
+        let progress = self.call.progress();
+        progress.mark_yielded();
+        let ended = self.race(work).await;
+        progress.mark_yielded();
+        progress.mark_waited_outside();
+        ended
+    }
+
     /// Asks the policy.
     ///
     /// # Errors

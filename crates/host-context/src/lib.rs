@@ -40,12 +40,14 @@
 //! | what may be done | [`CapsuleSecurityGate`] over (principal, capsule, [`Action`], [`Target`]) | [`policy`] |
 //! | how much | [`Quota`] with RAII [`Permit`]s | [`quota`] |
 //! | how fast | [`TokenBucket`] | [`rate`] |
-//! | what several domains take from guests in the same form | [`Platform`], [`PlatformUser`] | [`text`] |
+//! | what several domains take from guests in the same form | [`Platform`], [`PlatformUser`] | [`platform`] |
 //! | for how long | [`Cancellation`] and the deadline of the call | [`cancel`] |
 //! | who hears | [`AuditSink`] | [`audit`] |
 //! | all of it, once, in order | [`Entry`], the envelope | [`envelope`] |
+//! | what people read and answer | [`text::shown`], [`Rejections`] | [`mod@text`], [`answers`] |
 #![forbid(unsafe_code)]
 
+pub mod answers;
 pub mod audit;
 #[cfg(feature = "audit-json")]
 mod audit_fold;
@@ -62,6 +64,7 @@ pub mod held;
 pub mod identity;
 mod lock;
 pub mod op;
+pub mod platform;
 pub mod policy;
 pub mod progress;
 pub mod quota;
@@ -72,6 +75,7 @@ pub mod slot;
 pub mod text;
 mod uuid;
 
+pub use answers::{Rejections, Sender};
 pub use audit::{AuditEvent, AuditSink, NoAudit, Outcome, Written};
 #[cfg(feature = "audit-json")]
 pub use audit_json::JsonLines;
@@ -85,6 +89,7 @@ pub use envelope::Entry;
 pub use held::Held;
 pub use identity::{CapsuleId, InvalidIdentity, Principal};
 pub use op::{Audit, Op};
+pub use platform::{Platform, PlatformUser};
 pub use policy::{Action, CapsuleSecurityGate, Denial, DenyAll, Request, Target};
 pub use progress::Progress;
 pub use quota::{Permit, Quota, QuotaExceeded, Resource, Subject};
@@ -92,5 +97,5 @@ pub use rate::TokenBucket;
 pub use refusal::{Failure, Refusal};
 pub use services::HostServices;
 pub use slot::CallSlot;
-pub use text::{InvalidText, Platform, PlatformUser};
+pub use text::InvalidText;
 pub use uuid::Uuid;

@@ -1,6 +1,4 @@
-//! Texts of guests that people will read: what must not be in them.
-
-use std::fmt;
+//! Texts of guests that people read: they can neither move a cursor nor turn text around.
 
 /// An argument that is not well formed. Holds none of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -25,82 +23,31 @@ pub fn turns_text(c: char) -> bool {
     matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
-/// Whether a character could forge what an operator reads: control characters, those that turn text, and the
-/// invisible marks of direction.
+/// Whether a character is not shown: control, or [`turns_text`].
+#[must_use]
+pub fn is_hidden(c: char) -> bool {
+    c.is_control() || turns_text(c)
+}
+
+/// Whether a character could forge what an operator reads in a list: [`is_hidden`], and the invisible marks of
+/// direction.
 #[must_use]
 pub fn is_forging(c: char) -> bool {
-    c.is_control() || turns_text(c) || matches!(c, '\u{200e}' | '\u{200f}')
+    is_hidden(c) || matches!(c, '\u{200e}' | '\u{200f}')
 }
 
-/// Longest platform, in bytes.
-pub const MAX_PLATFORM: usize = 64;
-/// Longest account id of a platform, in bytes.
-pub const MAX_PLATFORM_USER: usize = 256;
-
-/// An outside platform: trimmed, in lower case, `[a-z0-9][a-z0-9._-]{0,63}`. One key space for those who bring
-/// messages in and those who link accounts.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Platform(String);
-
-/// An account on a platform: 1 to [`MAX_PLATFORM_USER`] bytes, opaque, never blank.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct PlatformUser(String);
-
-impl Platform {
-    /// Trims, lowers and checks.
-    ///
-    /// # Errors
-    /// Anything but the grammar.
-    pub fn parse(text: &str) -> Result<Self, InvalidText> {
-        let text = text.trim().to_ascii_lowercase();
-        let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit();
-        let first = text.bytes().next().is_some_and(plain);
-        if first && text.len() <= MAX_PLATFORM && text.bytes().all(|b| plain(b) || b"._-".contains(&b)) {
-            return Ok(Self(text));
-        }
-        Err(InvalidText::new("platform", "is no platform; allowed: [a-z0-9][a-z0-9._-]{0,63}"))
-    }
-
-    /// The checked text.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
+/// The text without what is not shown.
+#[must_use]
+pub fn shown(text: &str) -> String {
+    text.chars().filter(|c| !is_hidden(*c)).collect()
 }
 
-impl PlatformUser {
-    /// Checks and keeps every character.
-    ///
-    /// # Errors
-    /// Blank, too long, or with a character that could forge what an operator reads.
-    pub fn parse(text: &str) -> Result<Self, InvalidText> {
-        let problem = if text.len() > MAX_PLATFORM_USER {
-            "has more than 256 bytes"
-        } else if text.trim().is_empty() {
-            "is blank"
-        } else if text.contains(is_forging) {
-            "has a control character"
-        } else {
-            return Ok(Self(text.to_owned()));
-        };
-        Err(InvalidText::new("platform-user-id", problem))
-    }
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-    /// The checked text.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Display for Platform {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl fmt::Display for PlatformUser {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+    #[test]
+    fn what_is_shown_has_no_control_and_turns_nothing_around() {
+        assert_eq!(shown("a\u{1b}[1m\r\n\u{9b}\u{202e}b\u{2066}\u{e9}"), "a[1mb\u{e9}");
     }
 }

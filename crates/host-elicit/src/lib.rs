@@ -91,7 +91,7 @@ pub use channel::{Asked, AskedRx, Channel};
 pub use ctx::{ElicitCtx, ElicitCtxBuilder};
 pub use error::{Error, arms};
 pub use key::{InvalidKey, Key, MAX_KEY};
-pub use prompter::{Asking, Prompt, Prompter, Sender, Unanswered};
+pub use prompter::{Asking, Prompt, Prompter, Unanswered};
 pub use question::{Elicitation, Field, Kind, Question};
 pub use questions::{PATIENCE, PENDING, PENDING_OF_PRINCIPAL, Questions, QuestionsBuilder};
 pub use secrets::{BoxFuture, MemorySecrets, Secrets, SecretsUnavailable, Slot};

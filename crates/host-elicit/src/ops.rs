@@ -98,13 +98,7 @@ impl Asking<'_> {
 
     async fn wait(&self, prompt: Prompt<'_>, deadline: Instant) -> Result<Reply, Error> {
         let asked = timeout_at(deadline, self.ctx.questions.prompter.ask(prompt));
-        let progress = self.entry.call().progress();
-        // Waiting for a person is no computing, for whose loop it is.
-        progress.mark_yielded();
-        let ended = self.entry.race(asked).await;
-        progress.mark_yielded();
-        progress.mark_waited_outside();
-        match ended.map_err(Error::Interrupted)? {
+        match self.entry.race_outside(asked).await.map_err(Error::Interrupted)? {
             Ok(Ok(reply)) => Ok(reply),
             Ok(Err(Unanswered::Withdrawn)) => Err(Error::Withdrawn),
             Ok(Err(Unanswered::NotPut(why))) => Err(Error::NotPut(why)),

@@ -1,17 +1,10 @@
 //! Who puts questions to people.
 
-use std::collections::HashSet;
-
-use astrid_host_context::{CallContext, Entry, Principal, Uuid};
-use parking_lot::Mutex;
+use astrid_host_context::{CallContext, Entry, Rejections, Sender, Uuid};
 
 use crate::op_table::REJECTED;
 use crate::secrets::BoxFuture;
 use crate::{Error, Question, Reply};
-
-/// Senders of answers that do not count, recorded for one question; beyond it they are ignored unrecorded,
-/// so that a flood of names cannot fill the records.
-const MAX_SENDERS: usize = 64;
 
 /// Why a question has no answer, other than that nobody gave one in time.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,15 +15,6 @@ pub enum Unanswered {
     NotPut(String),
 }
 
-/// Who sent an answer.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Sender {
-    /// The publishing capsule's session id, nil for the host.
-    pub source: Uuid,
-    /// Whom the sender speaks for, or says so.
-    pub principal: Option<Principal>,
-}
-
 /// A question that is to be put.
 #[derive(Debug)]
 pub struct Prompt<'a> {
@@ -38,12 +22,12 @@ pub struct Prompt<'a> {
     owner: Option<Uuid>,
     question: &'a Question,
     entry: &'a Entry,
-    rejected: Mutex<HashSet<Sender>>,
+    rejected: Rejections,
 }
 
 impl<'a> Prompt<'a> {
     pub(crate) fn new(id: Uuid, owner: Option<Uuid>, question: &'a Question, entry: &'a Entry) -> Self {
-        Self { id, owner, question, entry, rejected: Mutex::default() }
+        Self { id, owner, question, entry, rejected: Rejections::default() }
     }
 
     /// Its number, random and fresh.
@@ -72,23 +56,7 @@ impl<'a> Prompt<'a> {
 
     /// Records that an answer does not count, once for each sender.
     pub fn reject(&self, sender: Sender, why: &'static str) {
-        let mut known = self.rejected.lock();
-        if known.len() >= MAX_SENDERS || known.contains(&sender) {
-            return;
-        }
-        let record = Entry::new(self.call(), self.entry.services(), &REJECTED);
-        record.fact("request", || self.id.to_string());
-        record.fact("source", || sender.source.to_string());
-        record.fact("sender", || sender.principal.as_ref().map_or("none", Principal::as_str).to_owned());
-        // The record is the effect.
-        let _: Result<(), Error> = record.run_always(|| Err(Error::Rejected(why)));
-        tracing::warn!(
-            target: "astrid.security",
-            request = %self.id,
-            source = %sender.source,
-            "an answer to a question does not count: {why}"
-        );
-        known.insert(sender);
+        self.rejected.record(self.entry, &REJECTED, self.id, sender, || Error::Rejected(why));
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use astrid_host_context::text::turns_text;
+use astrid_host_context::text::{is_hidden, shown, turns_text};
 
 /// Most characters of a description once control characters are gone, the contract's figure.
 pub const MAX_DESCRIPTION: usize = 1_024;
@@ -85,7 +85,7 @@ impl Options {
         let mut seen = HashSet::new();
         for (at, option) in options.iter().enumerate() {
             let long = !(1..=MAX_OPTION).contains(&option.chars().count());
-            if long || option.chars().any(|c| c.is_control() || turns_text(c)) {
+            if long || option.chars().any(is_hidden) {
                 return Err(InvalidText::Option(at));
             }
             if !seen.insert(option) {
@@ -117,8 +117,4 @@ pub(crate) fn offered(text: &str) -> Result<String, InvalidText> {
         return Err(InvalidText::Default);
     }
     Ok(shown(text))
-}
-
-fn shown(text: &str) -> String {
-    text.chars().filter(|c| !c.is_control() && !turns_text(*c)).collect()
 }

@@ -74,7 +74,7 @@ pub mod v1_0;
 use astrid_host_context::{HostContext, HostCx};
 use wasmtime::component::{HasData, Linker};
 
-pub use astrid_host_context::text::{MAX_PLATFORM, MAX_PLATFORM_USER};
+pub use astrid_host_context::platform::{MAX_PLATFORM, MAX_PLATFORM_USER};
 pub use astrid_host_context::{InvalidText, Platform, PlatformUser};
 pub use ctx::{UplinkCtx, UplinkCtxBuilder};
 pub use error::{Error, arms};

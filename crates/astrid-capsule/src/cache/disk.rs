@@ -9,8 +9,9 @@ use wasmtime::component::Component;
 
 use super::entry::{Sidecar, now, read_trusted, write_whole};
 use super::sweep;
+use crate::Home;
 use crate::home::private_dir;
-use crate::{Home, key_file};
+use crate::own_key::{OwnKey, load_or_create};
 
 /// How stale `last_used_at` may get before a hit rewrites it; eviction needs no finer order.
 const TOUCH_AFTER_SECS: u64 = 3600;
@@ -22,7 +23,7 @@ pub(super) struct Disk(Arc<Parts>);
 struct Parts {
     dir: PathBuf,
     compat: String,
-    key: [u8; 32],
+    key: OwnKey,
     max_bytes: u64,
 }
 
@@ -31,7 +32,7 @@ impl Disk {
     pub(super) fn open(home: &Home, compat: &str, max_bytes: u64) -> Option<Self> {
         let root = home.compile_cache();
         let dir = root.join(compat);
-        let opened = private_dir(&dir).and_then(|()| key_file::load_or_create(&home.etc().join("cache.key")));
+        let opened = private_dir(&dir).and_then(|()| load_or_create(&home.etc().join("cache.key")));
         match opened {
             Ok(key) => {
                 sweep::old_engines(&root, compat);

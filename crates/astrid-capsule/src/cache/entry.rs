@@ -1,12 +1,14 @@
 //! One compiled file and the sidecar that vouches for it.
 
-use std::fs::{File, Metadata, OpenOptions};
+use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
+
+use crate::own_key::trusted;
 
 /// What the sidecar says of its `.cwasm`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -19,14 +21,8 @@ pub(super) struct Sidecar {
     pub(super) last_used_at: u64,
 }
 
-/// Code is run from these files, and keys are read, so only a plain file that nobody else can have written counts.
-pub(crate) fn trusted(metadata: &Metadata) -> bool {
-    metadata.is_file()
-        && metadata.uid() == rustix::process::geteuid().as_raw()
-        && metadata.mode() & 0o077 == 0
-}
-
-/// Reads a file through a descriptor that was checked, never following a link in its last component.
+/// Reads a file through a descriptor that was checked, never following a link in its last component: code is run
+/// from it.
 pub(super) fn read_trusted(path: &Path) -> io::Result<Vec<u8>> {
     let mut file: File = OpenOptions::new()
         .read(true)

@@ -20,7 +20,6 @@ use wasmtime::component::Component;
 use crate::engine::WasmHost;
 use crate::{CapsuleError, Code, Config, Home};
 use disk::Disk;
-pub(crate) use entry::trusted;
 
 /// Where a component came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,22 +1,19 @@
 //! Asking on `astrid.v1.elicit`.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use astrid_dispatch::Dispatcher;
 use astrid_event_bus::Bus;
 use astrid_host_context::{Cancellation, Uuid};
-use astrid_host_elicit::{Asking, Prompt, Prompter, Reply, Sender, Unanswered};
+use astrid_host_elicit::{Asking, Prompt, Prompter, Reply, Unanswered};
 use astrid_host_net::Connections;
 
 use super::open::{Open, Slot};
 use super::wire::{self, REPLIES, TOPIC};
-use crate::asked::{Asked, Asking as OnBus, Heard, Party};
+use crate::asked::{Asked, Asking as OnBus, Party, until_gone};
 
 /// Answers that may wait to be looked at; a flood of others' must not push the right one out.
 const ANSWERS: usize = 256;
-/// Between two looks whether the connection that is asked is still there.
-const LOOK: Duration = Duration::from_millis(250);
 
 /// Puts questions on the bus, as the elicit chapter has it in §2.3 to §2.5.
 pub(super) struct AskOnBus {
@@ -59,33 +56,14 @@ impl AskOnBus {
                 over: Cancellation::new(),
             },
         );
+        let answered = asked.answer(
+            |reply| wire::reply(id, reply.payload().bytes()),
+            |sender, why| prompt.reject(sender, why),
+        );
         tokio::select! {
             biased;
-            reply = answered(&mut asked, &prompt) => reply,
-            () = self.gone(owner) => Err(Unanswered::Withdrawn),
-        }
-    }
-
-    /// Until the connection that is asked is closed.
-    async fn gone(&self, owner: Uuid) {
-        while self.is_live(owner) {
-            tokio::time::sleep(LOOK).await;
-        }
-    }
-}
-
-async fn answered(asked: &mut Asked, prompt: &Prompt<'_>) -> Result<Reply, Unanswered> {
-    loop {
-        match asked.next(|reply| wire::reply(prompt.id(), reply.payload().bytes())).await {
-            Heard::Answer(reply) => return Ok(reply),
-            Heard::Rejected(reply, why) => {
-                let principal = reply.provenance().attribution.principal().cloned();
-                prompt.reject(Sender { source: reply.source(), principal }, why);
-            }
-            Heard::Lost => {
-                tracing::warn!(target: "astrid.security", request = %prompt.id(), "answers came too fast");
-            }
-            Heard::Over => return Err(Unanswered::Withdrawn),
+            reply = answered => reply.ok_or(Unanswered::Withdrawn),
+            () = until_gone(|| self.is_live(owner)) => Err(Unanswered::Withdrawn),
         }
     }
 }

@@ -6,6 +6,8 @@ use astrid_airlock::Host;
 use astrid_event_bus::{AccessPattern, Charset, Draft, Observer, Payload, Topic};
 use astrid_host_context::{Attribution, CallContext, Caller, Provenance, Trail, Transport};
 
+use serde_json::{Value, json};
+
 use super::*;
 
 const CAPSULE: Uuid = Uuid::from_u128(7);
@@ -34,7 +36,12 @@ impl Desk {
     fn new() -> Self {
         let (bus, grants) = (Bus::new(), Grants::default());
         let prompts = bus.observe(AccessPattern::parse(TOPIC, Charset::Token).unwrap());
-        Self { asks: Arc::new(AskOnBus::new(bus.clone(), grants.clone())), grants, bus, prompts }
+        Self {
+            asks: Arc::new(AskOnBus::new(bus.clone(), grants.clone(), Arc::default())),
+            grants,
+            bus,
+            prompts,
+        }
     }
 
     fn ask(&self, who: &str) -> tokio::task::JoinHandle<bool> {
@@ -80,7 +87,7 @@ async fn the_prompt_is_the_contracts_and_once_is_once() {
         desk.reply(&prompt, "approve", "alice", OWNER, Uuid::nil());
         assert!(asked.await.unwrap());
     }
-    assert!(desk.asks.waiting.lock().is_empty());
+    assert_eq!(desk.asks.places.taken(), 0);
 }
 
 // http case 52
@@ -135,5 +142,5 @@ async fn four_prompts_of_a_capsule_wait_and_the_fifth_is_refused() {
     for ended in waiting {
         assert!(ended.await.unwrap_err().is_cancelled());
     }
-    assert!(desk.asks.waiting.lock().is_empty());
+    assert_eq!(desk.asks.places.taken(), 0);
 }

@@ -59,11 +59,16 @@ impl Runtime {
     /// decided on, which [`Runtime::overlay_changes`] still lists. [`Runtime::overlay_rollback`] or
     /// [`Runtime::overlay_commit`] then also removes the directory that kept them.
     ///
+    /// What it consented to is deleted, and what is answered to a question that waits for it is kept nowhere.
+    ///
     /// # Errors
-    /// The name is not valid.
-    pub fn remove_principal(&self, name: &str) -> Result<(), CapsuleError> {
-        self.0.principals.remove(&parse(name)?);
-        Ok(())
+    /// The name is not valid, or what it consented to for good is still on disk; the rest was done then.
+    pub async fn remove_principal(&self, name: &str) -> Result<(), CapsuleError> {
+        let who = parse(name)?;
+        let store = self.0.approval.store();
+        store.fence(&who);
+        self.0.principals.remove(&who);
+        store.delete(&who).await.map_err(CapsuleError::host)
     }
 
     /// Serves a removed principal again.

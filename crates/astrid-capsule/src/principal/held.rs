@@ -8,11 +8,14 @@ use astrid_host_http::HttpClient;
 use astrid_host_net::Connections;
 use astrid_principals::RevocationHook;
 
-/// Takes sockets, HTTP exchanges and open directories away from whoever is revoked.
+use crate::approval::Consents;
+
+/// Takes sockets, HTTP exchanges, open directories and the consent of the session away from whoever is revoked.
 pub(crate) struct Held {
     pub(crate) connections: Connections,
     pub(crate) http: Arc<HttpClient>,
     pub(crate) directories: Arc<Directories>,
+    pub(crate) consents: Consents,
 }
 
 impl RevocationHook for Held {
@@ -24,5 +27,6 @@ impl RevocationHook for Held {
         self.connections.close_udp_of(who);
         self.http.close_streams_of(who);
         self.directories.forget(who);
+        self.consents.end_session(who);
     }
 }

@@ -157,6 +157,7 @@ impl RuntimeBuilder {
         let started = tokio::task::spawn_blocking(move || self.start()).await;
         let (inner, follower) = started.map_err(CapsuleError::host)??;
         let inner = Arc::new(inner);
+        inner.approval.recover(&inner.services, &inner.home).await;
         install::recover(&inner).await;
         jobs::serve(&inner)?;
         tokio::spawn(crate::principal::sweep(Arc::downgrade(&inner.keys), inner.net.connections.clone()));

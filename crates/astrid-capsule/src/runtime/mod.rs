@@ -51,6 +51,7 @@ use tokio::sync::RwLock;
 use tokio::task::AbortHandle;
 use wasmtime::component::Linker;
 
+use crate::approval::Approval;
 use crate::cache::CompileCache;
 use crate::capsule::SharedCapsule;
 use crate::elicit::Elicitation;
@@ -104,6 +105,7 @@ pub(crate) struct Inner {
     pub(crate) logs: LogRouter,
     pub(crate) secrets: Arc<dyn SecretStore>,
     pub(crate) elicitation: Elicitation,
+    pub(crate) approval: Approval,
     pub(crate) http: Arc<HttpClient>,
     pub(crate) consent: Arc<dyn Consent>,
     pub(crate) registry: Arc<Registry>,

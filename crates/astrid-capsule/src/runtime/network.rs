@@ -7,8 +7,8 @@ use astrid_airlock::{Airlock, OwnAddresses};
 use astrid_event_bus::Bus;
 use astrid_host_http::{Consent, HttpClient, NoConsent};
 
+use crate::approval::Consents;
 use crate::local_consent::AskOnBus;
-use crate::net::Network;
 use crate::{CapsuleError, Config};
 
 /// Where a workspace would keep a configuration of its own.
@@ -32,9 +32,12 @@ pub(super) fn http_client(airlock: &Arc<Airlock>, config: &Config) -> Result<Arc
 }
 
 /// Who is asked about local addresses that nothing admits.
-pub(super) fn consent(config: &Config, bus: &Bus, net: &Network) -> Arc<dyn Consent> {
+pub(super) fn consent(config: &Config, bus: &Bus, consents: &Consents) -> Arc<dyn Consent> {
     match config.http_asks_about_local {
-        true => Arc::new(AskOnBus::new(bus.clone(), net.grants.clone())),
+        true => {
+            let (local, places) = (consents.local.clone(), consents.places.clone());
+            Arc::new(AskOnBus::new(bus.clone(), local, places))
+        }
         false => Arc::new(NoConsent),
     }
 }

@@ -8,6 +8,7 @@ use astrid_dispatch::Dispatcher;
 use astrid_event_bus::Bus;
 use astrid_host_context::{AuditSink, DenyAll, HostServices, JsonLines, Principal};
 use astrid_host_fs::BlockingPool;
+use astrid_host_kv::Store;
 use astrid_host_sys::{FileSecrets, LogRouter, LogSettings, SecretStore};
 use astrid_security_gate::{ProfileGate, Roots};
 use astrid_store_redb::RedbStore;
@@ -23,6 +24,7 @@ use super::jobs::Actions;
 use super::overlay::Kept;
 use super::registry::Registry;
 use super::{Inner, RuntimeBuilder, mounts, network};
+use crate::approval::{Approval, Consents};
 use crate::cache::CompileCache;
 use crate::elicit::Elicitation;
 use crate::engine::WasmHost;
@@ -114,18 +116,23 @@ impl RuntimeBuilder {
         let airlock = network::airlock(&config);
         let directories = Arc::new(mounts::of(opened, overlays.as_deref(), &principals));
         let keys = Arc::new(ProfileKeys(principals.clone()));
-        let net = Network::start(&home, airlock.clone(), keys.clone(), config.uplink_control.clone())?;
+        let kept: Arc<dyn Store> = store.clone();
+        let consents = Consents::open(&home, &kept)?;
+        let named = config.uplink_control.clone();
+        let net = Network::start(&home, airlock.clone(), keys.clone(), named, consents.clone())?;
         network::warn_of_workspace(&workspace);
         let http = network::http_client(&airlock, &config)?;
         let held = Arc::new(Held {
             connections: net.connections.clone(),
             http: http.clone(),
             directories: directories.clone(),
+            consents: consents.clone(),
         });
         principals.revocations.watch(&held);
         let secrets: Arc<dyn SecretStore> = Arc::new(FileSecrets::new(home.state().join("secrets")));
         let asked = (&dispatcher, &net.connections);
         let elicitation = Elicitation::new(&bus, asked, &secrets, config.elicit_interactive);
+        let approval = Approval::new(&bus, asked, (&consents, &kept), &workspace)?;
         let actions =
             Actions { registry: registry.clone(), dispatcher: dispatcher.clone(), bus: bus.clone() };
         let follower = stamp.map(|stamp| Follower::new(file, stamp, &airlock, local_egress));
@@ -157,7 +164,8 @@ impl RuntimeBuilder {
             store,
             secrets,
             elicitation,
-            consent: consent.unwrap_or_else(|| network::consent(&config, &bus, &net)),
+            approval,
+            consent: consent.unwrap_or_else(|| network::consent(&config, &bus, &consents)),
             http,
             keys,
             by_profile,

@@ -10,7 +10,7 @@ use astrid_host_identity::{Identities, IdentityStore};
 use astrid_principals::Principals;
 use astrid_store_redb::RedbIdentities;
 
-use crate::{Config, Home, key_file};
+use crate::{Config, Home, own_key};
 use closed::Closed;
 use directory::Directory;
 pub(crate) use links::StoredLinks;
@@ -59,8 +59,8 @@ impl Users {
 /// The host's own store, with the key for the digests of its records.
 fn own(home: &Home) -> Result<(Arc<RedbIdentities>, [u8; 32]), String> {
     let file = home.etc().join("identity.key");
-    let key = key_file::load_or_create(&file).map_err(|error| format!("{}: {error}", file.display()))?;
+    let key = own_key::load_or_create(&file).map_err(|error| format!("{}: {error}", file.display()))?;
     let store =
         RedbIdentities::open(home.state().join("identity"), &key).map_err(|error| error.to_string())?;
-    Ok((Arc::new(store), blake3::derive_key("astrid-capsule 2026-11 accounts in audit records", &key)))
+    Ok((Arc::new(store), blake3::derive_key("astrid-capsule 2026-11 accounts in audit records", &*key)))
 }

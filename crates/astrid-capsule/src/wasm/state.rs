@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use astrid_dispatch::Whereabouts;
+use astrid_host_approval::{ApprovalCtx, ApprovalCtxView, ApprovalView};
 use astrid_host_context::{CallContext, CallSlot, HostContext, HostCx, HostServices, Invocation};
 use astrid_host_elicit::{ElicitCtx, ElicitCtxView, ElicitView};
 use astrid_host_fs::{FsCtx, FsCtxView, FsView};
@@ -24,6 +25,7 @@ use crate::pool::Mode;
 
 /// The domains' contexts of one store.
 pub(crate) struct Domains {
+    pub(crate) approval: ApprovalCtx,
     pub(crate) elicit: ElicitCtx,
     pub(crate) fs: FsCtx,
     pub(crate) identity: IdentityCtx,
@@ -113,6 +115,7 @@ macro_rules! view {
 }
 
 view! {
+    ApprovalView approval ApprovalCtxView;
     ElicitView elicit ElicitCtxView;
     FsView fs FsCtxView;
     IdentityView identity IdentityCtxView;

@@ -88,7 +88,7 @@ async fn removing_a_principal_closes_its_connections_at_once_and_nobody_elses() 
         peers.push(peer);
     }
     assert_eq!(runtime.connections().len(), 2);
-    runtime.remove_principal("alice").unwrap();
+    runtime.remove_principal("alice").await.unwrap();
     // Nothing else has run on this thread since: it was not the end of her call that closed it.
     let mut reads = peers.iter_mut().map(|peer| peer.read(&mut [0]));
     assert_eq!(reads.next().unwrap().unwrap(), 0);
@@ -108,7 +108,7 @@ async fn a_removed_principals_open_home_is_given_up_so_that_a_new_one_is_found()
     assert_eq!(ask(&c, "alice", "write", note.clone()).await, json!({ "ok": null }));
     let home = place.home().join("home/alice");
     assert!(home.join("note").exists());
-    runtime.remove_principal("alice").unwrap();
+    runtime.remove_principal("alice").await.unwrap();
     std::fs::remove_dir_all(&home).unwrap();
     runtime.readmit_principal("alice").unwrap();
     assert_eq!(ask(&c, "alice", "write", note).await, json!({ "ok": null }));

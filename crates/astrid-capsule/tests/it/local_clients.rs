@@ -29,15 +29,15 @@ fn with_keys(keys: &[String]) -> String {
     format!("[auth]\nmethods = [\"keypair\"]\npublic_keys = {keys:?}\n")
 }
 
-struct World {
-    place: Place,
-    runtime: Runtime,
+pub(crate) struct World {
+    pub(crate) place: Place,
+    pub(crate) runtime: Runtime,
     answers: Observer,
 }
 
 impl World {
     /// A frontend that accepts clients, and alice with the key of this seed.
-    async fn new(seed: u8) -> Self {
+    pub(crate) async fn new(seed: u8) -> Self {
         Self::with(seed, |_| {}).await
     }
 
@@ -52,7 +52,7 @@ impl World {
     }
 
     /// Shakes hands as `name` with the key of this seed; the last answer and the connection.
-    async fn dial(&self, name: &str, seed: u8) -> (Value, UnixStream) {
+    pub(crate) async fn dial(&self, name: &str, seed: u8) -> (Value, UnixStream) {
         let token = std::fs::read_to_string(self.place.home().join("run/system.token")).unwrap();
         let mut stream = UnixStream::connect(self.place.home().join("run/c/front.sock")).await.unwrap();
         let hello = json!({
@@ -78,12 +78,12 @@ impl World {
         stream
     }
 
-    fn write(&self, profile: &str) {
+    pub(crate) fn write(&self, profile: &str) {
         self.place.profile("alice", profile);
     }
 }
 
-async fn send(stream: &mut UnixStream, body: &[u8]) {
+pub(crate) async fn send(stream: &mut UnixStream, body: &[u8]) {
     stream.write_u32(u32::try_from(body.len()).unwrap()).await.unwrap();
     stream.write_all(body).await.unwrap();
 }

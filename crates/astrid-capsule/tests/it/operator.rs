@@ -7,7 +7,7 @@ use astrid_capsule::Runtime;
 use serde_json::{Value, json};
 
 /// A runtime whose operator wrote this, beginning in `[capsule]`.
-async fn configured(place: &Place, text: &str) -> Runtime {
+pub(crate) async fn configured(place: &Place, text: &str) -> Runtime {
     let etc = place.home().join("etc");
     std::fs::create_dir_all(&etc).unwrap();
     let text = format!("[capsule]\nallocation = \"on-demand\"\n{text}\n");

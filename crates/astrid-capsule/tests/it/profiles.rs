@@ -118,7 +118,7 @@ async fn disabling_ends_a_running_call_and_refuses_new_ones_until_enabled_again(
 async fn a_removed_principal_is_refused_until_it_is_readmitted() {
     let place = Place::new();
     let (runtime, c) = probe(&place).await;
-    runtime.remove_principal("alice").unwrap();
+    runtime.remove_principal("alice").await.unwrap();
     assert_eq!(call(&c, "alice", "noop", json!({})).await, deny("principal 'alice' is disabled"));
     runtime.readmit_principal("alice").unwrap();
     assert_eq!(call(&c, "alice", "noop", json!({})).await, HandlerResult::Continue("".into()));

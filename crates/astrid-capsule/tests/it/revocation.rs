@@ -113,7 +113,7 @@ async fn a_stream_from_a_call_that_is_over_and_forgotten_is_closed_all_the_same(
         let said = say(&runtime, &mut answers, &format!("p{n}"), json!({ "read": 99 })).await;
         assert_eq!(said["err"], "no such stream");
     }
-    runtime.remove_principal("alice").unwrap();
+    runtime.remove_principal("alice").await.unwrap();
     assert_eq!(endings.recv().await.unwrap(), "/alice");
     runtime.shutdown().await;
 }
@@ -143,7 +143,7 @@ async fn a_reader_that_waits_is_told_that_the_stream_is_closed() {
         }
     };
     tokio::time::timeout(PATIENCE, open).await.unwrap();
-    runtime.remove_principal("alice").unwrap();
+    runtime.remove_principal("alice").await.unwrap();
     tokio::time::timeout(PATIENCE, silent).await.unwrap().unwrap();
     // The loop goes on; what it says about alice's stream has nobody's authority any more.
     let next = say(&runtime, &mut answers, "bob", json!({ "read": 99 })).await;

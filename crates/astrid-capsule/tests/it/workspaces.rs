@@ -102,7 +102,7 @@ async fn changes_of_a_removed_principal_are_kept_for_the_operator_and_leave_noth
     write(&scribe, "bob", "new", "bob").await;
     for name in ["alice", "bob"] {
         std::fs::remove_file(place.home().join(format!("etc/profiles/{name}.toml"))).unwrap();
-        runtime.remove_principal(name).unwrap();
+        runtime.remove_principal(name).await.unwrap();
     }
     let input = json!({ "path": "new" }).to_string().into();
     let refused = scribe.invoke_interceptor("read", input, caller("alice").as_ref()).await;

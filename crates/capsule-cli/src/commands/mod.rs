@@ -1,9 +1,11 @@
 //! The commands, one file each.
 
+mod allowance;
 mod build;
 mod check;
 mod inspect;
 pub(crate) mod install;
+mod keeper;
 mod net;
 mod new;
 mod overlay;
@@ -43,6 +45,7 @@ pub(crate) enum Command {
     Uninstall(uninstall::Args),
     Run(Box<run::Args>),
     Overlay(overlay::Args),
+    Allowance(allowance::Args),
     Ps(ps::Args),
     Net(net::Args),
     Publish(publish::Args),
@@ -63,6 +66,7 @@ impl Command {
             Self::Uninstall(args) => uninstall::run(&args),
             Self::Run(args) => return run::run(&args),
             Self::Overlay(args) => overlay::run(&args),
+            Self::Allowance(args) => allowance::run(&args),
             Self::Ps(args) => ps::run(&args),
             Self::Net(args) => net::run(&args),
             Self::Publish(args) => publish::run(&args),

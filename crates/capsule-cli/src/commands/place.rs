@@ -25,10 +25,10 @@ impl Place {
     }
 
     /// Connects to the run, if there is one; a socket that was named has to have one.
-    pub(crate) async fn connect_if_somebody_listens(&self) -> Result<Option<Client>, CliError> {
+    pub(crate) async fn connect_if_any(&self) -> Result<Option<Client>, CliError> {
         match &self.socket {
             Some(socket) => Client::connect(socket).await.map(Some),
-            None => Client::connect_if_somebody_listens(&self.path()?).await,
+            None => Client::connect_if_any(&self.path()?).await,
         }
     }
 

@@ -1,11 +1,10 @@
 //! `capsule user`.
 
-use astrid_capsule::Runtime;
-
+use super::keeper::Keeper;
 use super::place::Place;
 use crate::control::{Account, Person, Reply, Request};
 use crate::error::CliError;
-use crate::{output, run, users, worker};
+use crate::{output, run, worker};
 
 /// Lists, adds and deletes the users of a host: whom accounts on outside platforms are linked to
 #[derive(Debug, clap::Args)]
@@ -79,17 +78,10 @@ fn asked<T>(
     expected: impl FnOnce(Reply) -> Result<T, Reply>,
 ) -> Result<T, CliError> {
     worker::run(async {
-        if let Some(mut client) = place.connect_if_somebody_listens().await? {
-            let reply = client.ask(request).await?;
-            return expected(reply).map_err(|other| client.unexpected(&other));
-        }
-        let runtime = Runtime::builder().home(place.home()?).build().await.map_err(CliError::new)?;
-        let reply = users::answer(&runtime, request).await;
-        runtime.shutdown().await;
-        expected(reply).map_err(|reply| match reply {
-            Reply::Refused { reason } => CliError::new(reason),
-            other => CliError::new(format!("an unexpected reply, {other:?}")),
-        })
+        let mut keeper = Keeper::of(place).await?;
+        let answered = keeper.ask(request, expected).await;
+        keeper.leave().await;
+        answered
     })
 }
 

@@ -22,11 +22,11 @@ impl Client {
             CliError::at(path, "nobody listens here")
                 .allowed("the socket of a `capsule run --listen`, found by --home or named by --socket")
         };
-        Self::connect_if_somebody_listens(path).await?.ok_or_else(nobody)
+        Self::connect_if_any(path).await?.ok_or_else(nobody)
     }
 
     /// Connects to the run that listens at `path`, if one does.
-    pub(crate) async fn connect_if_somebody_listens(path: &Path) -> Result<Option<Self>, CliError> {
+    pub(crate) async fn connect_if_any(path: &Path) -> Result<Option<Self>, CliError> {
         match UnixStream::connect(path).await {
             Ok(stream) => Ok(Some(Self { frames: frames(stream), path: path.to_owned() })),
             Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::ConnectionRefused) => {

@@ -11,6 +11,10 @@ pub(crate) enum Request {
     Ps {},
     /// What the capsules' network came to; answered by [`Reply::Network`].
     Net {},
+    /// What is remembered for good; answered by [`Reply::Allowances`].
+    Allowances {},
+    /// Takes one of them back; answered by [`Reply::Revoked`].
+    Revoke { id: String },
     /// Publishes one message; answered by [`Reply::Published`].
     Publish {
         topic: String,
@@ -45,6 +49,13 @@ pub(crate) enum Reply {
     Network {
         /// Counts, in objects by what they are of.
         figures: Value,
+    },
+    Allowances {
+        allowances: Vec<Granted>,
+    },
+    Revoked {
+        /// False if there was none of this number.
+        found: bool,
     },
     Published {
         /// Subscriptions and handlers it went to.
@@ -112,4 +123,21 @@ pub(crate) struct Account {
     /// The capsule that made the link.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) through: Option<String>,
+}
+
+/// Consent that is remembered for good.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Granted {
+    pub(crate) id: String,
+    pub(crate) principal: String,
+    pub(crate) capsule: String,
+    pub(crate) workspace: String,
+    pub(crate) pattern: String,
+    /// As RFC 3339 has it.
+    pub(crate) created: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) expires: Option<String>,
+    /// How often it still counts; absent is without end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) uses: Option<u64>,
 }

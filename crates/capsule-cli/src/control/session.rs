@@ -11,8 +11,8 @@ use tokio::net::UnixStream;
 use super::figures;
 use super::frame::{Frames, frames, receive, send};
 use super::protocol::{Reply, Request, Row};
+use crate::records;
 use crate::run::message;
-use crate::users;
 
 /// Messages that may come while one is sent; the client hears how many it lost beyond.
 const BACKLOG: usize = 65_536;
@@ -45,9 +45,11 @@ impl Session {
                 Request::Publish { topic, payload, principal } => {
                     self.publish(&topic, &payload, principal.as_deref()).await
                 }
-                request @ (Request::Users {} | Request::AddUser { .. } | Request::DeleteUser { .. }) => {
-                    users::answer(&self.runtime, &request).await
-                }
+                request @ (Request::Users {}
+                | Request::AddUser { .. }
+                | Request::DeleteUser { .. }
+                | Request::Allowances {}
+                | Request::Revoke { .. }) => records::answer(&self.runtime, &request).await,
                 Request::Tail { pattern } => match AccessPattern::parse(&pattern, Charset::Token) {
                     Ok(pattern) => return self.tail(pattern).await,
                     Err(error) => Reply::Refused { reason: error.to_string() },

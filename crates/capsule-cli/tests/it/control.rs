@@ -10,7 +10,7 @@ use crate::support::place::Place;
 use crate::support::{Ended, capsule, ended, run};
 
 /// A run in the background, ended when dropped.
-struct Running {
+pub(crate) struct Running {
     place: Place,
     child: Child,
     #[expect(
@@ -23,7 +23,10 @@ struct Running {
 impl Running {
     /// Starts one and waits until it listens and its capsule is ready.
     fn start(args: &[&str]) -> Self {
-        let place = Place::new();
+        Self::start_at(Place::new(), args)
+    }
+
+    pub(crate) fn start_at(place: Place, args: &[&str]) -> Self {
         let mut command = capsule(place.path(), &[&["run", "probe", "--home", "home"], args].concat());
         let mut child = command.stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
         let mut stderr = BufReader::new(child.stderr.take().unwrap());
@@ -42,7 +45,7 @@ impl Running {
     }
 
     /// Runs another command against this one.
-    fn ask(&self, args: &[&str]) -> Ended {
+    pub(crate) fn ask(&self, args: &[&str]) -> Ended {
         run(self.place.path(), &[args, &["--home", "home"]].concat())
     }
 

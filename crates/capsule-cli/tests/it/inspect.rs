@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 #[test]
 fn a_component_shows_imports_exports_size_and_hash() {
     let dir = tempfile::tempdir().unwrap();
-    let bytes = component("astrid:approval/host@1.0.0");
+    let bytes = component("astrid:teleport/host@1.0.0");
     write(dir.path(), "a.wasm", &bytes);
     let said = run(dir.path(), &["inspect", "a.wasm"]).good();
     let hash = blake3::hash(&bytes).to_hex();
@@ -14,7 +14,7 @@ fn a_component_shows_imports_exports_size_and_hash() {
         "a.wasm",
         &format!("{} bytes", bytes.len()),
         hash.as_str(),
-        "astrid:approval/host@1.0.0",
+        "astrid:teleport/host@1.0.0",
         "not offered",
     ] {
         assert!(said.contains(part), "{part} is missing in {said}");
@@ -130,4 +130,25 @@ fn a_hostile_name_reaches_the_terminal_escaped() {
     );
     let said = run(dir.path(), &["inspect", "."]).good();
     assert!(said.contains("\\u{1b}[2Jx y") && !said.contains('\u{1b}'), "{said}");
+}
+
+// approval §2.5
+#[test]
+fn a_manifest_that_lets_its_capsule_answer_prompts_says_so() {
+    let dir = tempfile::tempdir().unwrap();
+    good_capsule(dir.path());
+    for (key, answers) in [
+        ("astrid.v1.approval.response.*", true),
+        ("astrid.v1.*", true),
+        ("astrid.*.approval.response.*", true),
+        ("astrid.v1.approval.other.*", false),
+        ("client.v1.*", false),
+    ] {
+        let manifest = format!("{MANIFEST}\n[publish]\n{key:?} = \"opaque\"\n");
+        write(dir.path(), "Capsule.toml", manifest);
+        let text = run(dir.path(), &["inspect", "."]).good();
+        assert_eq!(text.contains("may answer approval prompts"), answers, "{key}: {text}");
+        let said: Value = serde_json::from_str(&run(dir.path(), &["inspect", ".", "--json"]).good()).unwrap();
+        assert_eq!(said["manifest"]["answers_approval_prompts"], answers, "{key}");
+    }
 }

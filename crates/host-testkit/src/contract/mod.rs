@@ -33,5 +33,7 @@ pub async fn fs(make: fs::Maker) {
 #[cfg(feature = "elicit")]
 pub mod elicit;
 
+#[cfg(feature = "approval")]
+pub mod approval;
 #[cfg(feature = "identity")]
 pub mod identity;

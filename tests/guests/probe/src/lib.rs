@@ -3,6 +3,7 @@
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use astrid_sys::astrid::approval::host as approval;
 use astrid_sys::astrid::fs::host as fs;
 use astrid_sys::astrid::http1_1_0::host as http;
 use astrid_sys::astrid::identity::host as identity;
@@ -126,6 +127,9 @@ impl Guest for Probe {
             }
             "write" => done(fs::write_file(text(&input, "path"), &vec![b'x'; number(&input, "bytes") as usize])),
             "read" => done(fs::read_file(text(&input, "path")).map(|v| String::from_utf8_lossy(&v).into_owned())),
+            "hop" => hop(&input),
+            "approve" => approve(&input),
+            "reply" => reply(&input),
             "config" => done(sys::get_config(text(&input, "key"))),
             "capabilities" => answer("final", Some(json!(sys::enumerate_capabilities()).to_string())),
             "log" => {
@@ -139,6 +143,41 @@ impl Guest for Probe {
     fn run() {}
     fn astrid_install() {}
     fn astrid_upgrade() {}
+}
+
+/// What a client wrote into its frame, or the input itself.
+fn said(input: &Value) -> Value {
+    let framed = input.get("frame").and_then(Value::as_str).and_then(|frame| serde_json::from_str(frame).ok());
+    framed.unwrap_or_else(|| input.clone())
+}
+
+/// Passes on what asks for consent, to the topic of the configuration key `next`.
+fn hop(input: &Value) -> CapsuleResult {
+    if said(input)["resource"].is_string() {
+        let next = sys::get_config("next").ok().flatten().unwrap_or_default();
+        let _ = ipc::publish(&next, &input.to_string());
+    }
+    answer("continue", None)
+}
+
+/// Asks for consent to a `git push`, and says on the bus too what was decided.
+fn approve(input: &Value) -> CapsuleResult {
+    let target_resource = text(&said(input), "resource").to_owned();
+    let request = approval::ApprovalRequest { action: "git push".to_owned(), target_resource };
+    let decided = match approval::request_approval(&request) {
+        Ok(response) => json!({ "ok": format!("{:?}", response.decision) }),
+        Err(error) => json!({ "err": format!("{error:?}") }),
+    };
+    let _ = ipc::publish("probe.v1.approved", &decided.to_string());
+    answer("final", Some(decided.to_string()))
+}
+
+/// Answers a prompt, for whoever it serves.
+fn reply(input: &Value) -> CapsuleResult {
+    let said = said(input);
+    let id = text(&said, "id");
+    let body = json!({ "type": "approval_response", "request_id": id, "decision": said["decision"] });
+    done(ipc::publish(&format!("astrid.v1.approval.response.{id}"), &body.to_string()))
 }
 
 fn answer(action: &str, data: Option<String>) -> CapsuleResult {

@@ -1,6 +1,6 @@
 //! Questions on the bus, and which answers to them count.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use astrid_event_bus::{
     AccessPattern, Admission, Audience, Charset, Draft, Gate, Observer, Pattern, Payload, Topic,

@@ -170,6 +170,9 @@ fn journal_phase(phase: &HookPhase) -> Phase {
 
 async fn propose(place: &Place, package: &Package, plan: Plan) -> Result<Proposal, CapsuleError> {
     let mut warnings: Vec<String> = package.warnings.iter().map(ToString::to_string).collect();
+    if crate::may_answer_prompts(&package.manifest) {
+        warnings.push(format!("{}: may answer approval prompts", package.source));
+    }
     warnings.extend(package.large.map(|bytes| format!("{}: unpacks to {bytes} bytes", package.source)));
     let (at, manifest) = (place.clone(), package.manifest.clone());
     let conflicts = blocking(move || conflicts(at.root(), at.principal(), &manifest)).await?;
