@@ -30,8 +30,7 @@ impl UserId {
     /// It is none.
     pub fn parse(text: &str) -> Result<Self, InvalidText> {
         let parsed = uuid::Uuid::parse_str(text);
-        let id = parsed
-            .map_err(|_| InvalidText::new("astrid-user-id", "is no UUID; allowed: any text form of one"))?;
+        let id = parsed.map_err(|_| InvalidText::new("astrid-user-id", "is no UUID"))?;
         Ok(Self(id.into()))
     }
 
