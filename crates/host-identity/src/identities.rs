@@ -187,6 +187,7 @@ impl IdentitiesBuilder {
 
 impl fmt::Debug for Identities {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Identities").field("cache", &self.cache).finish_non_exhaustive()
+        // What is remembered names accounts, which are not for logs.
+        f.debug_struct("Identities").finish_non_exhaustive()
     }
 }

@@ -14,7 +14,7 @@ async fn capsule(place: &Place, runtime: &Runtime, id: &str, words: &str) -> Arc
 }
 
 async fn identity(capsule: &Arc<dyn Capsule>, who: &str, mut input: Value, op: &str) -> Value {
-    input["op"] = op.into();
+    input.as_object_mut().unwrap().insert("op".to_owned(), op.into());
     ask(capsule, who, "identity", input).await
 }
 
