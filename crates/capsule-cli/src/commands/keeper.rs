@@ -10,7 +10,7 @@ use crate::records;
 /// Whoever answers for the records of a home.
 pub(crate) enum Keeper {
     /// A run that listens.
-    Running(Client),
+    Running(Box<Client>),
     /// This process.
     Here(Runtime),
 }
@@ -19,7 +19,7 @@ impl Keeper {
     /// Connects, or opens the home where nobody listens.
     pub(crate) async fn of(place: &Place) -> Result<Self, CliError> {
         if let Some(client) = place.connect_if_any().await? {
-            return Ok(Self::Running(client));
+            return Ok(Self::Running(Box::new(client)));
         }
         let builder = Runtime::builder().home(place.home()?);
         builder.build().await.map(Self::Here).map_err(CliError::new)
