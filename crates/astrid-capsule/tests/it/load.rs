@@ -103,12 +103,12 @@ async fn an_import_without_functions_and_one_of_a_later_version_are_refused_all_
         |name: &str, of: &str| component(&format!("(component (import \"{name}\" (instance {of})))"));
     let sleep = "(export \"clock-ms\" (func (result u64)))";
     for (id, import, of, advice) in [
-        ("clocks", "wasi:clocks/monotonic-clock@0.2.0", "", "allowed: astrid:elicit@1.0.0"),
-        ("foreign", "other:pkg/api@1.0.0", "", "allowed: astrid:elicit@1.0.0"),
+        ("clocks", "wasi:clocks/monotonic-clock@0.2.0", "", "allowed: astrid:approval@1.0.0"),
+        ("foreign", "other:pkg/api@1.0.0", "", "allowed: astrid:approval@1.0.0"),
         ("unversioned", "astrid:sys/host", "", "it offers astrid:sys in version 1.0.0"),
         ("elder", "astrid:sys/host@0.9.0", "", "it offers astrid:sys in version 1.0.0"),
         ("later", "astrid:sys/host@1.0.1", sleep, "it offers astrid:sys in version 1.0.0"),
-        ("plain", "clock", "", "allowed: astrid:elicit@1.0.0"),
+        ("plain", "clock", "", "allowed: astrid:approval@1.0.0"),
     ] {
         let (code, text) = refusal(&runtime, &place.capsule(id, &importing(import, of), "")).await;
         assert_eq!(code, Code::UnlinkedImport, "{text}");
