@@ -113,8 +113,8 @@ mod tests {
 
     #[test]
     fn bytes_have_one_spelling() {
-        let text = spell(&[255; 5]);
-        assert_eq!(unspell(&text).unwrap(), [255; 5]);
+        let text = spell(&[1; 5]);
+        assert_eq!(unspell(&text).unwrap(), [1; 5]);
         for bad in [text.to_ascii_uppercase().as_str(), "a=", "1", "ab"] {
             assert_eq!(unspell(bad), None, "{bad}");
         }

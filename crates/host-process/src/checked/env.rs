@@ -113,7 +113,7 @@ mod tests {
         assert!(one("A", "a\0").is_err());
         assert!(one(&"k".repeat(256), "").is_ok());
         assert!(one(&"k".repeat(257), "").is_err());
-        assert!(Environment::parse(variables(1).repeat(2)).is_err());
+        assert!(Environment::parse([variables(1), variables(1)].concat()).is_err());
     }
 
     // process case 11
