@@ -10,7 +10,7 @@ use crate::common::scripted::Obeys;
 use crate::common::{Desk, arm_of, puppets, sh};
 
 fn payload(desk: &Desk, at: usize) -> Value {
-    serde_json::from_str(&desk.events.all()[at].payload).unwrap()
+    serde_json::from_str(&desk.events.all().get(at).unwrap().payload).unwrap()
 }
 
 fn labelled() -> SpawnRequest {

@@ -2,7 +2,6 @@
 
 use astrid_host_io::IoView;
 use astrid_host_process::ProcessView;
-use astrid_host_testkit::FakeHost;
 
 use crate::common::{puppets, sh};
 
@@ -44,12 +43,14 @@ async fn pollables_outlive_their_handle_and_say_that_it_is_gone() {
 #[tokio::test]
 async fn half_a_character_wakes_nobody() {
     let (mut desk, mut script) = puppets();
-    let handle = desk.state.hold(sh("")).await;
+    let id = desk.state.keep(sh("")).await;
+    let handle = desk.state.process().attach(&id).unwrap();
     let puppet = script.next().await;
     let logs = desk.state.process().handle_subscribe_logs(&handle).unwrap();
     puppet.say(b"\xc3").await;
-    let mut other = desk.store(FakeHost::builder().capsule("other"));
-    let _ = other.process().list_processes(None).await;
+    while desk.state.process().status(&id).await.unwrap().buffered_bytes == 0 {
+        tokio::task::yield_now().await;
+    }
     assert!(!desk.state.io().ready(&logs).unwrap());
     puppet.say(b"\xa9").await;
     desk.state.io().block(&logs).await.unwrap();
