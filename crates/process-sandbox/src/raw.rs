@@ -70,7 +70,8 @@ pub(crate) fn usage_of_the_dead() -> (u64, u64) {
 /// Moves this process to a user namespace of its own, and what it starts to a pid namespace.
 pub(crate) fn unshare_user_and_pids() -> io::Result<()> {
     // SAFETY: of the flags, only `FILES` can pull descriptors away from under another thread.
-    Ok(unsafe { rustix::thread::unshare_unsafe(UnshareFlags::NEWUSER | UnshareFlags::NEWPID)? })
+    unsafe { rustix::thread::unshare_unsafe(UnshareFlags::NEWUSER | UnshareFlags::NEWPID)? };
+    Ok(())
 }
 
 /// The version of Landlock that the kernel has switched on, 0 without.

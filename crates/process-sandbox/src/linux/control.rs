@@ -12,6 +12,7 @@ use tokio::io::unix::AsyncFd;
 use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 
+use super::budget::Budget;
 use super::held::Held;
 use super::scratch::Private;
 use super::start::Pids;
@@ -63,6 +64,15 @@ struct Shared {
 }
 
 impl Shared {
+    /// What the tree has used up by now.
+    async fn look(&self) -> Usage {
+        let shim = self.pids.shim;
+        match tokio::task::spawn_blocking(move || usage::of_tree(shim)).await {
+            Ok(now) => self.used(now),
+            Err(_) => *self.usage.lock(),
+        }
+    }
+
     /// Figures never fall.
     fn used(&self, now: Usage) -> Usage {
         let mut most = self.usage.lock();
@@ -79,7 +89,7 @@ pub(super) struct Handle {
 }
 
 impl Handle {
-    pub(super) fn new(line: Line, pids: Pids, held: Held, private: Option<Private>) -> Self {
+    pub(super) fn new(line: Line, pids: Pids, held: Held, private: Option<Private>, cpu_secs: u64) -> Self {
         let shared = Arc::new(Shared {
             line,
             pids,
@@ -87,7 +97,8 @@ impl Handle {
             exit: watch::Sender::new(None),
             usage: Mutex::new(Usage { cpu_ms: 0, mem_bytes_peak: 0 }),
         });
-        let keeper = Keeper { shared: Arc::clone(&shared), held, private };
+        let budget = Budget::new(cpu_secs);
+        let keeper = Keeper { shared: Arc::clone(&shared), held, private, budget };
         tokio::spawn(keeper.keep());
         Self { shared }
     }
@@ -137,10 +148,7 @@ impl Control for Handle {
         let shared = Arc::clone(&self.shared);
         Box::pin(async move {
             if shared.exit.borrow().is_none() {
-                let shim = shared.pids.shim;
-                if let Ok(now) = tokio::task::spawn_blocking(move || usage::of_tree(shim)).await {
-                    return shared.used(now);
-                }
+                return shared.look().await;
             }
             *shared.usage.lock()
         })
@@ -152,12 +160,14 @@ struct Keeper {
     shared: Arc<Shared>,
     held: Held,
     private: Option<Private>,
+    budget: Budget,
 }
 
 impl Keeper {
     async fn keep(mut self) {
         let mut exit = None;
         let mut kill_by = None;
+        let mut look_at = Instant::now() + self.budget.next_look(0);
         loop {
             tokio::select! {
                 heard = self.shared.line.hear() => match heard {
@@ -167,6 +177,14 @@ impl Keeper {
                 () = self.held.over() => break,
                 () = self.shared.kill.notified(), if kill_by.is_none() => {
                     kill_by = Some(Instant::now() + PATIENCE);
+                }
+                () = tokio::time::sleep_until(look_at), if kill_by.is_none() => {
+                    let used = self.shared.look().await.cpu_ms;
+                    look_at = Instant::now() + self.budget.next_look(used);
+                    if self.budget.is_spent(used) {
+                        let _ = self.shared.line.tell(&Order::Kill);
+                        self.shared.kill.notify_one();
+                    }
                 }
                 () = at(kill_by) => {
                     self.shared.line.end();

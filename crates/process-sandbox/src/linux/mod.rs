@@ -1,6 +1,7 @@
 //! Processes on Linux.
 
 mod bubblewrap;
+mod budget;
 mod control;
 mod environment;
 mod errno;

@@ -26,6 +26,7 @@ pub(super) async fn start(host: Arc<Host>, launch: Launch) -> Result<Running, La
 async fn run(host: Arc<Host>, launch: Launch) -> Result<Running, LaunchError> {
     let means = host.means.as_ref().map_err(Clone::clone)?;
     let takes_all = means.namespace();
+    let cpu_secs = launch.limits.cpu_secs.value;
     let preparing = Arc::clone(&host);
     let prepared = tokio::task::spawn_blocking(move || match &preparing.means {
         Ok(means) => prepare(&preparing, means, launch),
@@ -46,7 +47,7 @@ async fn run(host: Arc<Host>, launch: Launch) -> Result<Running, LaunchError> {
     let pids = greet(&line, &held, complaints).await?;
     // Until now nothing of the guest ran; from here on the shim must be the one that kills it.
     held.runs(takes_all);
-    let control = Handle::new(line, pids, held, private);
+    let control = Handle::new(line, pids, held, private, cpu_secs);
     Ok(Running {
         control: Box::new(control),
         stdin: stdin.map(|pipe| Box::new(pipe) as _),

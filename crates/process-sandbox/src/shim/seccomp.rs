@@ -54,6 +54,10 @@ const REFUSED: &[c_long] = &[
     libc::SYS_request_key,
 ];
 
+/// `TIOCSTI` and `TIOCLINUX`, with which a process types into a terminal; alike on all architectures that filters
+/// are made for, and of a different type in each C library.
+const TYPING: [u64; 2] = [0x5412, 0x541c];
+
 /// On x86-64 every call has a second number, and a filter that knows only the first lets it pass.
 const X32: c_long = if cfg!(target_arch = "x86_64") { 0x4000_0000 } else { 0 };
 
@@ -68,8 +72,7 @@ fn compile(fence: &Fence) -> Result<Vec<BpfProgram>, seccompiler::BackendError> 
     let user = u64::from(libc::CLONE_NEWUSER.cast_unsigned());
     refused
         .insert(libc::SYS_clone, vec![with(0, SeccompCmpArgLen::Qword, SeccompCmpOp::MaskedEq(user), user)?]);
-    let typed = [libc::TIOCSTI, libc::TIOCLINUX];
-    let typed = typed.map(|request| with(1, SeccompCmpArgLen::Dword, SeccompCmpOp::Eq, request as u64));
+    let typed = TYPING.map(|request| with(1, SeccompCmpArgLen::Dword, SeccompCmpOp::Eq, request));
     refused.insert(libc::SYS_ioctl, typed.into_iter().collect::<Result<_, _>>()?);
     let mut families = vec![libc::AF_PACKET, libc::AF_VSOCK];
     if fence.no_internet {

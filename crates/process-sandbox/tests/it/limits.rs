@@ -73,3 +73,15 @@ async fn a_limit_of_processes_that_cannot_be_kept_is_refused_if_it_was_asked_for
         assert!(!marker.exists(), "{}", world.grade);
     }
 }
+
+// process case 73
+#[tokio::test]
+async fn many_processes_do_not_use_up_the_time_of_one_many_times_over() {
+    for world in worlds() {
+        // Each ends by itself long before the kernel would end it.
+        let script = "while :; do sh -c 'i=0; while [ $i -lt 20000 ]; do i=$((i+1)); done'; done";
+        let mut launch = world.sh(script);
+        launch.limits.cpu_secs = explicit(1);
+        assert_eq!(world.run(launch).await.exit.signal, Some(9), "{}", world.grade);
+    }
+}

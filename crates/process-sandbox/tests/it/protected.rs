@@ -65,6 +65,19 @@ async fn processes_of_the_host_get_no_signal() {
 }
 
 // process case 71
+#[tokio::test]
+async fn environment_and_memory_of_the_host_are_not_told() {
+    for world in worlds() {
+        let script = format!(
+            "cd /proc/{0}; cat environ mem maps auxv; ls cwd/ root/ map_files/; readlink fd/* cwd exe; cat fd/*; \
+             echo end",
+            std::process::id()
+        );
+        assert_eq!(world.run(world.sh(&script)).await.output(), "end", "{}", world.grade);
+    }
+}
+
+// process case 71
 #[cfg(target_arch = "x86_64")]
 #[tokio::test]
 async fn calls_that_lead_out_of_a_sandbox_are_refused() {

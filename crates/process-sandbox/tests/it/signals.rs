@@ -78,6 +78,6 @@ async fn the_pid_is_that_of_the_command_on_the_host() {
     for world in worlds() {
         let running = world.start(world.launch("sleep", &["612.5"])).await.unwrap();
         let command = std::fs::read(format!("/proc/{}/cmdline", running.control.pid())).unwrap();
-        assert_eq!(command, b"sleep\0612.5\0", "{}", world.grade);
+        assert_eq!(command, b"sleep\x00612.5\x00", "{}", world.grade);
     }
 }
