@@ -48,7 +48,8 @@ pub struct Sandbox {
 
 impl Sandbox {
     /// `scratch` is a directory of the host alone, made with mode 0700 where it is missing: private homes,
-    /// temporary directories and injected files of the Landlock grade lie in it. No guest may reach it.
+    /// temporary directories and injected files of the Landlock grade lie in it, and those that a host which is no
+    /// more left there are removed. No guest may reach it.
     pub fn builder(scratch: impl Into<PathBuf>) -> Builder {
         let home = std::env::var_os("HOME").map(PathBuf::from).filter(|home| home.is_absolute());
         let credentials = CREDENTIALS.iter().chain([&PYTHON_CREDENTIALS]);

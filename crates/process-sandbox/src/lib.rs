@@ -8,8 +8,8 @@
 //!
 //! fn main() -> Result<(), Box<dyn std::error::Error>> {
 //!     shim::enter_if_asked(); // this program is also what stands between it and its children
-//!     let (workspace, scratch) = (tempfile::tempdir()?, tempfile::tempdir()?);
-//!     let sandbox = Sandbox::builder(scratch.path()).build()?; // at start-up: it tries what there is
+//!     let (workspace, state) = (tempfile::tempdir()?, tempfile::tempdir()?);
+//!     let sandbox = Sandbox::builder(state.path().join("processes")).build()?; // at start-up: it tries what there is
 //!     match sandbox.grade() {
 //!         Ok(grade) => println!("held by {}", grade.name),
 //!         Err(why) => return Ok(println!("{why}")), // and then nothing is ever started

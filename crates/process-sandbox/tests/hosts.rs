@@ -11,7 +11,9 @@
 
 #[cfg(target_os = "linux")]
 mod hosts {
+    use std::fs::Permissions;
     use std::io::{BufRead, BufReader, Write};
+    use std::os::unix::fs::PermissionsExt;
     use std::os::unix::process::CommandExt;
     use std::path::Path;
     use std::process::{Command, Stdio};
@@ -93,7 +95,9 @@ mod hosts {
     // process case 76
     fn nothing_outlives_a_host_that_is_killed() {
         for (grade, _) in GRADES {
-            let (workspace, scratch) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+            let alone = Permissions::from_mode(0o700);
+            let scratch = tempfile::Builder::new().permissions(alone).tempdir().unwrap();
+            let workspace = tempfile::tempdir().unwrap();
             if !there(grade, scratch.path()) {
                 continue;
             }
@@ -163,6 +167,7 @@ mod hosts {
             let (workspace, scratch) = (place.path().join("workspace"), place.path().join("scratch"));
             for directory in [&workspace, &scratch] {
                 std::fs::create_dir(directory).unwrap();
+                std::fs::set_permissions(directory, Permissions::from_mode(0o700)).unwrap();
             }
             let mut host = this();
             if rustix::process::getuid().is_root() {

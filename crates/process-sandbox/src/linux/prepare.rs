@@ -182,6 +182,7 @@ fn fence(
             let own = ["/dev", bubblewrap::HOME, bubblewrap::SCRATCH].map(PathBuf::from);
             Some(Fence {
                 files_required: false,
+                lists: Vec::new(),
                 reads: vec![Raw::from("/")],
                 writes: own.into_iter().chain(granted).map(Raw::from).collect(),
                 no_internet: false,
@@ -189,14 +190,19 @@ fn fence(
             })
         }
         Means::Landlock { .. } => {
-            let kernel = ["/proc", "/dev"].map(PathBuf::from);
             let home = ground.home.iter().map(|(home, _)| home.path.clone());
-            let reads =
-                readable.iter().cloned().chain(kernel).chain(home).chain(private.map(Private::injected));
+            let reads = readable
+                .iter()
+                .cloned()
+                .chain([PathBuf::from("/proc")])
+                .chain(home)
+                .chain(private.map(Private::injected));
             let own = private.into_iter().flat_map(|private| [private.home(), private.scratch()]);
             let devices = DEVICES.iter().map(PathBuf::from);
             Some(Fence {
                 files_required: true,
+                // Whatever else is there may be the host's disks.
+                lists: vec![Raw::from("/dev")],
                 reads: reads.map(Raw::from).collect(),
                 writes: devices.chain(own).chain(granted).map(Raw::from).collect(),
                 no_internet: cut,

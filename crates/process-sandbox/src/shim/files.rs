@@ -26,8 +26,8 @@ fn build(fence: &Fence) -> Result<RulesetCreated, landlock::RulesetError> {
     }
     let set = set.set_compatibility(CompatLevel::BestEffort).handle_access(AccessFs::from_all(NEWEST))?;
     let set = set.scope(Scope::AbstractUnixSocket | Scope::Signal)?.create()?;
-    let read = AccessFs::from_read(NEWEST);
-    let set = set.add_rules(path_beneath_rules(paths(&fence.reads), read))?;
+    let set = set.add_rules(path_beneath_rules(paths(&fence.lists), AccessFs::ReadDir))?;
+    let set = set.add_rules(path_beneath_rules(paths(&fence.reads), AccessFs::from_read(NEWEST)))?;
     set.add_rules(path_beneath_rules(paths(&fence.writes), AccessFs::from_all(NEWEST)))
 }
 

@@ -69,7 +69,7 @@ async fn processes_of_the_host_get_no_signal() {
 async fn environment_and_memory_of_the_host_are_not_told() {
     for world in worlds() {
         let script = format!(
-            "cd /proc/{0}; cat environ mem maps auxv; ls cwd/ root/ map_files/; readlink fd/* cwd exe; cat fd/*; \
+            "cd /proc/{0}; cat environ mem maps auxv; ls cwd/ root/; readlink fd/* cwd exe; cat fd/*; \
              echo end",
             std::process::id()
         );
@@ -122,6 +122,17 @@ async fn a_command_inherits_no_descriptor_and_no_terminal() {
         let script = "opendir(D, '/proc/self/fd'); print join ' ', sort grep { /\\d/ && $_ != fileno(D) } readdir D; \
                       print open(T, '<', '/dev/tty') ? ' tty' : ''";
         assert_eq!(world.run(world.perl(script)).await.output(), "0 1 2", "{}", world.grade);
+    }
+}
+
+#[tokio::test]
+async fn of_devices_only_the_harmless_ones_are_there() {
+    for world in worlds() {
+        let script = "for d in null zero full random urandom; do head -c 1 /dev/$d | wc -c; done | tr -d '\\n'; \
+                      echo x > /dev/null && echo ' written'; ls /dev > /dev/null && echo listed; \
+                      for d in $(ls /dev); do test -b /dev/$d && head -c 1 /dev/$d > /dev/null && echo $d; done; \
+                      head -c 1 /dev/mem /dev/kmsg; head -c 1 /proc/kcore; true";
+        assert_eq!(world.run(world.sh(script)).await.output(), "01111 written\nlisted", "{}", world.grade);
     }
 }
 

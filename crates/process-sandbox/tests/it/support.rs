@@ -1,5 +1,7 @@
 //! A sandbox of each grade, and what a short process said.
 
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -26,7 +28,7 @@ impl World {
         isolation: Isolation,
         settings: impl FnOnce(Builder, &Path) -> Builder,
     ) -> Option<Self> {
-        let (workspace, scratch) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let (workspace, scratch) = (tempfile::tempdir().unwrap(), private());
         let builder = Sandbox::builder(scratch.path())
             .isolation(isolation)
             .shim(env!("CARGO_BIN_EXE_astrid-process-shim"))
@@ -129,6 +131,11 @@ pub(crate) fn code(code: i32) -> Exit {
 
 pub(crate) fn signal(signal: i32) -> Exit {
     Exit { code: None, signal: Some(signal) }
+}
+
+/// A directory for the host alone.
+pub(crate) fn private() -> TempDir {
+    tempfile::Builder::new().permissions(Permissions::from_mode(0o700)).tempdir().unwrap()
 }
 
 /// One world of each grade that this machine has.

@@ -3,14 +3,14 @@
 use astrid_host_process::{LaunchError, Launcher};
 use astrid_process_sandbox::{BuildError, Isolation, Sandbox};
 
-use crate::support::World;
+use crate::support::{World, private};
 
 // process case 78
 #[tokio::test]
 async fn without_a_sandbox_nothing_is_executed() {
     let world = World::new(Isolation::Off, |builder, _| builder).unwrap();
     let marker = world.root().join("ran");
-    let scratch = tempfile::tempdir().unwrap();
+    let scratch = private();
     let none = Sandbox::builder(scratch.path())
         .isolation(Isolation::Bubblewrap)
         .bubblewrap_at(["/nowhere/bwrap".into()])
@@ -26,7 +26,7 @@ async fn without_a_sandbox_nothing_is_executed() {
 
 #[test]
 fn a_program_that_never_entered_the_shim_is_not_its_own() {
-    let scratch = tempfile::tempdir().unwrap();
+    let scratch = private();
     assert!(matches!(Sandbox::builder(scratch.path()).build(), Err(BuildError::NoShim)));
     let other = Sandbox::builder(scratch.path()).shim("/bin/true").build();
     assert!(matches!(other, Err(BuildError::NotAShim(_))));
