@@ -1,10 +1,11 @@
 //! What an embedder keeps in its store data for this package.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use astrid_host_context::{Entry, Held, Permit};
 
+use crate::child::Child;
 use crate::limits::{ATTACHED, ceiling};
 use crate::{Error, Processes};
 
@@ -15,6 +16,8 @@ pub struct ProcessCtx {
     pub(crate) component: Option<Arc<str>>,
     pub(crate) call_id: Option<Arc<str>>,
     attached: Held<()>,
+    /// What handles of the store own, some of it over already.
+    owned: Vec<Weak<Child>>,
 }
 
 impl ProcessCtx {
@@ -22,7 +25,25 @@ impl ProcessCtx {
     #[must_use]
     pub fn builder(processes: Arc<Processes>) -> ProcessCtxBuilder {
         let attached = Held::default();
-        ProcessCtxBuilder(Self { processes, component: None, call_id: None, attached })
+        ProcessCtxBuilder(Self { processes, component: None, call_id: None, attached, owned: Vec::new() })
+    }
+
+    /// What all stores share.
+    #[must_use]
+    pub fn processes(&self) -> &Arc<Processes> {
+        &self.processes
+    }
+
+    /// Whether a child lives that would be killed with the store: a kernel that evicts idle instances leaves
+    /// this one.
+    #[must_use]
+    pub fn holds_children(&self) -> bool {
+        self.owned.iter().any(|child| child.upgrade().is_some_and(|child| child.ended().is_none()))
+    }
+
+    pub(crate) fn own(&mut self, child: &Arc<Child>) {
+        self.owned.retain(|child| child.strong_count() > 0);
+        self.owned.push(Arc::downgrade(child));
     }
 
     /// What the invocation that begins calls itself, for [`Processes::request_cancel`]. The kernel sets it
@@ -44,6 +65,7 @@ impl Clone for ProcessCtx {
             component: self.component.clone(),
             call_id: None,
             attached: Held::default(),
+            owned: Vec::new(),
         }
     }
 }

@@ -28,6 +28,7 @@ pub struct Processes {
     pub(crate) grounds: Arc<dyn Grounds>,
     pub(crate) events: Arc<dyn Lifecycle>,
     pub(crate) most_stdin: u64,
+    most_background: u64,
     pub(crate) ids: Ids,
     pub(crate) cursors: Cursors,
     pub(crate) registry: Arc<Registry>,
@@ -46,13 +47,20 @@ pub struct ProcessesBuilder {
     grounds: Arc<dyn Grounds>,
     events: Arc<dyn Lifecycle>,
     most_stdin: u64,
+    most_background: u64,
 }
 
 impl Processes {
     /// Children that `launcher` starts in `grounds`, and nobody told of their ends.
     #[must_use]
     pub fn builder(launcher: Arc<dyn Launcher>, grounds: Arc<dyn Grounds>) -> ProcessesBuilder {
-        ProcessesBuilder { launcher, grounds, events: Arc::new(NoLifecycle), most_stdin: MAX_STDIN }
+        ProcessesBuilder {
+            launcher,
+            grounds,
+            events: Arc::new(NoLifecycle),
+            most_stdin: MAX_STDIN,
+            most_background: HOST_BACKGROUND,
+        }
     }
 
     /// Children that run now or are about to, of all tiers.
@@ -129,7 +137,7 @@ impl Processes {
 
     /// A place among the principal's children, and its share of the kernel's budget.
     pub(crate) fn place(&self, entry: &Entry) -> Result<Vec<Permit>, Error> {
-        let limit = entry.limit(&BACKGROUND).min(HOST_BACKGROUND);
+        let limit = entry.limit(&BACKGROUND).min(self.most_background);
         let who = entry.call().principal().cloned();
         let place = self.running.take(who, 1, &BACKGROUND, limit);
         let place = place.map_err(|full| Error::TooMany { what: full.resource, limit: full.limit })?;
@@ -204,18 +212,27 @@ impl ProcessesBuilder {
         self
     }
 
+    /// Background and persistent children of one principal, whatever its profile says; at most, and if not set,
+    /// [`HOST_BACKGROUND`].
+    #[must_use]
+    pub fn most_background(mut self, children: u64) -> Self {
+        self.most_background = children.min(HOST_BACKGROUND);
+        self
+    }
+
     /// The finished value, with fresh keys.
     ///
     /// # Errors
     /// The operating system gives no random numbers.
     pub fn build(self) -> Result<Arc<Processes>, Error> {
-        let Self { launcher, grounds, events, most_stdin } = self;
+        let Self { launcher, grounds, events, most_stdin, most_background } = self;
         let registry = Arc::new(Registry::default());
         Ok(Arc::new(Processes {
             launcher,
             grounds,
             events,
             most_stdin,
+            most_background,
             ids: Ids::new()?,
             cursors: Cursors::new()?,
             timers: Timers::new(registry.clone()),

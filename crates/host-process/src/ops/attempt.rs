@@ -11,7 +11,7 @@ use crate::checked::{
     parse_limits, parse_work_dir,
 };
 use crate::ctx::ProcessCtx;
-use crate::limits::MAX_PROGRAM;
+use crate::limits::{MAX_CWD, MAX_PROGRAM};
 use crate::op_table::{INTENT, MAY_PERSIST, MAY_READ, MAY_SPAWN, MAY_WRITE};
 use crate::owner::Owner;
 use crate::roll::{Enrolled, Tool};
@@ -92,6 +92,9 @@ impl Attempt<'_> {
         let all: &[String] = if sizes.is_ok() { &args } else { &[] };
         entry.target(Target::Command { program: shown, args: all });
         entry.fact("args", || serde_json::Value::from(all).to_string());
+        let cwd_text = cwd.as_deref().unwrap_or_default();
+        let cwd_text = cwd_text.get(..cwd_text.floor_char_boundary(MAX_CWD)).unwrap_or_default().to_owned();
+        entry.fact("cwd", || cwd_text.clone());
 
         may(entry, MAY_SPAWN, Target::None)?;
         check_program(&cmd)?;
@@ -115,9 +118,6 @@ impl Attempt<'_> {
             Tier::Sync | Tier::Background => Keeping::ephemeral(&cmd),
         };
         entry.call().admit()?;
-        let cwd_text = cwd.unwrap_or_default();
-        entry.fact("cwd", || cwd_text.clone());
-        entry.fact("home", || environment.home.is_some().to_string());
         Ok(Plan {
             command: Command { program: cmd, args },
             prelude: stdin,

@@ -58,12 +58,17 @@ impl ProcessCtxView<'_> {
             let (_, hash) = attempt.ctx.processes.ids.make()?;
             let running = attempt.launch(&mut plan, &enrolled).await?;
             let child = attempt.child(&mut plan, running, hash.mark(), Slot(enrolled, place));
-            let handle = ProcessHandle::new(entry.call().principal().cloned(), Hold::Owned(Some(child)));
+            let who = entry.call().principal().cloned();
+            let handle = ProcessHandle::new(who, Hold::Owned(Some(child.clone())));
             let limit = table.max_capacity() as u64;
             // The handle that finds no place is dropped, and with it the child.
-            table.push(handle).map_err(|_full| Error::TooMany { what: "handles of an instance", limit })
+            let pushed = table.push(handle);
+            let handle = pushed.map_err(|_| Error::TooMany { what: "handles of an instance", limit })?;
+            Ok((handle, child))
         };
-        entry.run_always_async(marked(&entry, work)).await
+        let (handle, child) = entry.run_always_async(marked(&entry, work)).await?;
+        self.ctx.own(&child);
+        Ok(handle)
     }
 
     /// Starts a child that outlives the instance; its id.

@@ -131,6 +131,19 @@ async fn a_stopped_child_waits_and_goes_on() {
     assert_eq!(desk.state.process().handle_wait(&handle, None).await.unwrap().code, Some(0));
 }
 
+#[tokio::test]
+async fn a_store_knows_whether_it_holds_children_that_would_die_with_it() {
+    let (mut desk, mut script) = puppets();
+    desk.state.keep(sh("")).await;
+    assert!(!desk.state.ctx.holds_children(), "a kept child outlives the store");
+    script.next().await;
+    let handle = desk.state.hold(sh("")).await;
+    assert!(desk.state.ctx.holds_children() && !desk.store(FakeHost::builder()).ctx.holds_children());
+    script.next().await.exit(0);
+    desk.state.process().handle_wait(&handle, None).await.unwrap();
+    assert!(!desk.state.ctx.holds_children());
+}
+
 // process case 44
 #[tokio::test]
 async fn fields_for_children_that_are_kept_are_not_even_looked_at() {

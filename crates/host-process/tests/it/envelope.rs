@@ -116,7 +116,10 @@ async fn an_attempt_that_is_refused_leaves_one_record_with_its_reason() {
     desk.state.process().spawn(long).await.unwrap_err();
     let records = desk.state.fake.recorder().audited();
     assert_eq!(records.len(), 2);
-    assert_eq!(records[0].outcome, Outcome::Denied("boundary-escape"));
+    assert_eq!(
+        (records[0].outcome, fact(&records[0], "cwd")),
+        (Outcome::Denied("boundary-escape"), Some("../x"))
+    );
     assert_eq!(
         records[1].target.as_ref().unwrap().len(),
         4096,
