@@ -27,6 +27,10 @@
 //! | `uplinks."<capsule>".platforms` | list of platforms | [`Config::uplink_platforms`] |
 //! | `uplinks."<capsule>".act_for` | list of principals, or `["*"]` | [`Config::act_for`] |
 //! | `elicit.runtime` | `"deny"`, `"interactive"` | [`Config::elicit_interactive`] |
+//! | `process.sandbox` | `"best"`, `"bubblewrap"`, `"landlock"`, `"off"` | [`Config::process_sandbox`] |
+//! | `process.network` | `"host"`, `"none"` | [`Config::process_network`] |
+//! | `process.max_background_processes` | 1 to 64 | [`Config::process_most_background`] |
+//! | `process.max_stdin_bytes` | 1 to 1 TiB | [`Config::process_max_stdin_bytes`] |
 //! | `workspace.ignore_file` | `"on"`, `"off"` | [`Config::workspace_ignore_file`] |
 //! | `security.capsule_local_egress` | a table: capsule → list of `"host:port"`, `"host:*"` | [`Config::local_egress`] |
 //! | `security.blocked_platforms` | list of platforms | [`Config::blocked_platforms`] |
@@ -66,6 +70,7 @@ mod http;
 mod kv;
 mod lists;
 mod net;
+mod process;
 mod uplinks;
 
 /// Largest file that is read: far above any that a person writes.
@@ -176,7 +181,9 @@ static ENTRIES: &[Entry] = &[
 ];
 
 fn entries() -> impl Iterator<Item = &'static Entry> + Clone {
-    [ENTRIES, bus::ENTRIES, kv::ENTRIES, http::ENTRIES, net::ENTRIES, uplinks::ENTRIES].into_iter().flatten()
+    [ENTRIES, bus::ENTRIES, kv::ENTRIES, http::ENTRIES, net::ENTRIES, process::ENTRIES, uplinks::ENTRIES]
+        .into_iter()
+        .flatten()
 }
 
 /// What is wrong with a value, and where if not at its key.

@@ -13,6 +13,7 @@ use astrid_host_io::IoCtx;
 use astrid_host_ipc::{ActFor, Handler, InFlight, IpcCtx, RecvIdle, ReservedTopics, Residency};
 use astrid_host_kv::{KvCtx, Store};
 use astrid_host_net::NetCtx;
+use astrid_host_process::ProcessCtx;
 use astrid_host_request_context::RequestContextCtx;
 use astrid_host_sys::{SysCtx, SysCtxBuilder};
 use astrid_host_uplink::{Endpoint, InboundRx, Name, Platform, Profile, UplinkCtx, Uplinks};
@@ -78,6 +79,9 @@ pub(crate) struct DomainKit {
     reads_all_audit: bool,
     residency: Residency,
     net: NetCtx,
+    process: ProcessCtx,
+    /// The load's session id.
+    uuid: Uuid,
     is_uplink: bool,
     uplink: UplinkCtx,
 }
@@ -102,16 +106,18 @@ impl DomainKit {
         let (uplinks, inbound) = Uplinks::new();
         declare(&uplinks, manifest, &runtime.config.blocked_platforms)?;
         let sys = sys(runtime, manifest, ready);
-        let (sys, kv, net, handlers, elicit) = match role {
+        let process = ProcessCtx::builder(runtime.processes.clone());
+        let (sys, kv, net, handlers, elicit, process) = match role {
             Role::Serving { workers, component } => {
+                let process = process.component(&component.to_hex());
                 let (net, socket) = runtime.net.open(manifest, &runtime.bus, workers)?;
                 let sys = socket.into_iter().fold(sys, |sys, path| sys.socket_path(path));
                 let elicit = runtime.elicitation.serving().component(&component.to_hex()).build();
-                (sys, runtime.store.clone() as Arc<dyn Store>, net, handlers(manifest), elicit)
+                (sys, runtime.store.clone() as Arc<dyn Store>, net, handlers(manifest), elicit, process)
             }
             Role::Hook { kv, from, elicit } => {
                 let net = runtime.net.outgoing(&runtime.bus).build();
-                (sys.pin(PREV_VERSION, from), kv, net, Vec::new(), elicit)
+                (sys.pin(PREV_VERSION, from), kv, net, Vec::new(), elicit, process)
             }
         };
         let kit = Self {
@@ -140,6 +146,8 @@ impl DomainKit {
                 Residency::Owned
             },
             net,
+            process: process.build(),
+            uuid: identity.uuid,
             is_uplink: manifest.capabilities.uplink,
             uplink: uplink(runtime, manifest, uplinks),
         };
@@ -177,6 +185,7 @@ impl DomainKit {
             ipc: ipc.build(),
             http: self.http.clone(),
             net,
+            process: self.process.clone(),
             request_context: RequestContextCtx,
             uplink: self.uplink.clone(),
         }
@@ -195,6 +204,7 @@ impl DomainKit {
     /// Ends what must not outlive the load.
     pub(crate) fn end(&self) {
         self.uplink.uplinks().end();
+        self.process.processes().end_load(self.uuid);
     }
 }
 

@@ -6,13 +6,15 @@ use astrid_host_context::Principal;
 use astrid_host_fs::Directories;
 use astrid_host_http::HttpClient;
 use astrid_host_net::Connections;
+use astrid_host_process::Processes;
 use astrid_principals::RevocationHook;
 
-/// Takes sockets, HTTP exchanges and open directories away from whoever is revoked.
+/// Takes sockets, HTTP exchanges, open directories and processes away from whoever is revoked.
 pub(crate) struct Held {
     pub(crate) connections: Connections,
     pub(crate) http: Arc<HttpClient>,
     pub(crate) directories: Arc<Directories>,
+    pub(crate) processes: Arc<Processes>,
 }
 
 impl RevocationHook for Held {
@@ -24,5 +26,6 @@ impl RevocationHook for Held {
         self.connections.close_udp_of(who);
         self.http.close_streams_of(who);
         self.directories.forget(who);
+        self.processes.end_principal(who);
     }
 }

@@ -7,6 +7,7 @@ use astrid_airlock::LocalEgress;
 use astrid_dispatch::{Access, Limits};
 use astrid_host_context::AuditSink;
 use astrid_host_http::Consent;
+use astrid_host_process::Launcher;
 use astrid_host_uplink::Links;
 
 use super::{Runtime, install, jobs};
@@ -29,6 +30,7 @@ pub struct RuntimeBuilder {
     pub(super) inbound_to_embedder: bool,
     pub(super) overlay: bool,
     pub(super) consent: Option<Arc<dyn Consent>>,
+    pub(super) launcher: Option<Arc<dyn Launcher>>,
 }
 
 impl RuntimeBuilder {
@@ -139,6 +141,15 @@ impl RuntimeBuilder {
         self
     }
 
+    /// Starts the processes of capsules. Default: the sandbox that [`Config::process_sandbox`] names, with this
+    /// program as its shim; none is started by a program that does not call
+    /// `astrid_process_sandbox::shim::enter_if_asked` first thing in its `main`.
+    #[must_use]
+    pub fn launcher(mut self, launcher: Arc<dyn Launcher>) -> Self {
+        self.launcher = Some(launcher);
+        self
+    }
+
     /// Opens home and store, ends installations that were cut short, and starts the engine.
     ///
     /// # Errors
@@ -152,6 +163,8 @@ impl RuntimeBuilder {
         jobs::serve(&inner)?;
         tokio::spawn(crate::principal::sweep(Arc::downgrade(&inner.keys), inner.net.connections.clone()));
         inner.net.follow_rules();
+        let cancellations = crate::process::listen(&inner.bus, &inner.processes)?;
+        inner.tasks.lock().push(cancellations);
         if let Some(follower) = follower {
             inner.tasks.lock().push(tokio::spawn(follower.run()).abort_handle());
         }

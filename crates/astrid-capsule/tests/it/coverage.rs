@@ -6,8 +6,7 @@ use std::collections::BTreeSet;
 use astrid_capsule::PACKAGES;
 
 /// Frozen packages without a crate yet.
-const GAPS: &[(&str, &str)] =
-    &[("approval", "1.0.0"), ("identity", "1.0.0"), ("process", "1.0.0"), ("process", "1.1.0")];
+const GAPS: &[(&str, &str)] = &[("approval", "1.0.0"), ("identity", "1.0.0")];
 
 fn frozen() -> BTreeSet<(String, String)> {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../wit/host");
