@@ -64,7 +64,7 @@ impl ProcessCtxView<'_> {
             // The handle that finds no place is dropped, and with it the child.
             let pushed = table.push(handle);
             let handle = pushed.map_err(|_| Error::TooMany { what: "handles of an instance", limit })?;
-            Ok((handle, child))
+            Ok::<_, Error>((handle, child))
         };
         let (handle, child) = entry.run_always_async(marked(&entry, work)).await?;
         self.ctx.own(&child);
