@@ -24,6 +24,7 @@ pub(crate) fn run(workspace: &Workspace) -> Result<ExitCode> {
     cargo.current_dir(&workspace.root);
     cargo.args(["check", "--locked", "--target", TARGET, "--package", "capsule-cli"]);
     cargo.args(["--package", "fs-kernel", "--package", "kv-kernel"]);
+    cargo.args(["--package", "astrid-process-sandbox"]);
     for tool in ["CC", "CXX", "AR"] {
         cargo.env(format!("{tool}_{}", TARGET.replace('-', "_")), "true");
     }

@@ -10,7 +10,9 @@ use astrid_host_http::HttpSettings;
 use astrid_host_identity::LinkPolicy;
 use astrid_host_ipc::{ActFor, RecvIdle, limits};
 use astrid_host_kv::{NAMESPACE_BYTES, NAMESPACE_KEYS};
+use astrid_host_process::Network;
 use astrid_host_uplink::Platform;
+use astrid_process_sandbox::Isolation;
 use astrid_store_redb::Options as StoreOptions;
 
 /// The contract's bound on one lifecycle hook (guest chapter §2.5).
@@ -121,6 +123,17 @@ pub struct Config {
     /// a message of a proven principal whose connection is open. Some deployed guests ask from their loops;
     /// else a capsule could nag whoever uses it.
     pub elicit_interactive: bool,
+    /// By what the processes of capsules are held, `process.sandbox`. `Off` is for machines that are a sandbox
+    /// themselves: commands then read and write what the host's user can.
+    pub process_sandbox: Isolation,
+    /// What those processes reach, `process.network`; `None` is everything the host reaches, and nothing for
+    /// principals of the group `restricted`. Package managers need it, so not nothing by default.
+    pub process_network: Option<Network>,
+    /// Background and persistent processes of one principal, whatever its profile says,
+    /// `process.max_background_processes`.
+    pub process_most_background: u64,
+    /// Bytes of input that one process may be given altogether, `process.max_stdin_bytes`.
+    pub process_max_stdin_bytes: u64,
     /// Section `[http]`.
     pub http: HttpSettings,
     /// Streams and uploads one principal may have open through one capsule,
@@ -174,6 +187,10 @@ impl Default for Config {
             elicit_interactive: false,
             identity_link_policy: LinkPolicy::default(),
             identity_protected: BTreeSet::new(),
+            process_sandbox: Isolation::default(),
+            process_network: None,
+            process_most_background: astrid_host_process::limits::HOST_BACKGROUND,
+            process_max_stdin_bytes: astrid_host_process::limits::MAX_STDIN,
             http: HttpSettings::default(),
             http_max_concurrent_streams: astrid_host_http::limits::STREAMS.default,
             http_requests_per_sec: astrid_host_http::limits::REQUESTS.default,

@@ -29,6 +29,10 @@
 //! | `elicit.runtime` | `"deny"`, `"interactive"` | [`Config::elicit_interactive`] |
 //! | `identity.link_policy` | `"capability"`, `"same-principal"` | [`Config::identity_link_policy`] |
 //! | `identity.protected` | list of principals | [`Config::identity_protected`] |
+//! | `process.sandbox` | `"best"`, `"bubblewrap"`, `"landlock"`, `"off"` | [`Config::process_sandbox`] |
+//! | `process.network` | `"host"`, `"none"` | [`Config::process_network`] |
+//! | `process.max_background_processes` | 1 to 64 | [`Config::process_most_background`] |
+//! | `process.max_stdin_bytes` | 1 to 1 TiB | [`Config::process_max_stdin_bytes`] |
 //! | `workspace.ignore_file` | `"on"`, `"off"` | [`Config::workspace_ignore_file`] |
 //! | `security.capsule_local_egress` | a table: capsule → list of `"host:port"`, `"host:*"` | [`Config::local_egress`] |
 //! | `security.blocked_platforms` | list of platforms | [`Config::blocked_platforms`] |
@@ -69,6 +73,7 @@ mod identity;
 mod kv;
 mod lists;
 mod net;
+mod process;
 mod uplinks;
 
 /// Largest file that is read: far above any that a person writes.
@@ -180,9 +185,8 @@ static ENTRIES: &[Entry] = &[
 ];
 
 fn entries() -> impl Iterator<Item = &'static Entry> + Clone {
-    [ENTRIES, bus::ENTRIES, identity::ENTRIES, kv::ENTRIES, http::ENTRIES, net::ENTRIES, uplinks::ENTRIES]
-        .into_iter()
-        .flatten()
+    let areas = [bus::ENTRIES, identity::ENTRIES, kv::ENTRIES, http::ENTRIES, net::ENTRIES, process::ENTRIES];
+    [ENTRIES, uplinks::ENTRIES].into_iter().chain(areas).flatten()
 }
 
 /// What is wrong with a value, and where if not at its key.

@@ -15,6 +15,7 @@ use astrid_host_io::IoCtx;
 use astrid_host_ipc::{ActFor, Handler, InFlight, IpcCtx, RecvIdle, ReservedTopics, Residency};
 use astrid_host_kv::{KvCtx, Store};
 use astrid_host_net::NetCtx;
+use astrid_host_process::ProcessCtx;
 use astrid_host_request_context::RequestContextCtx;
 use astrid_host_sys::{SysCtx, SysCtxBuilder};
 use astrid_host_uplink::{Endpoint, InboundRx, Name, Platform, Profile, UplinkCtx, Uplinks};
@@ -84,6 +85,9 @@ pub(crate) struct DomainKit {
     reads_all_audit: bool,
     residency: Residency,
     net: NetCtx,
+    process: ProcessCtx,
+    /// The load's session id.
+    uuid: Uuid,
     is_uplink: bool,
     uplink: UplinkCtx,
 }
@@ -150,6 +154,8 @@ impl DomainKit {
                 Residency::Owned
             },
             net,
+            process: ProcessCtx::builder(runtime.processes.clone()).component(&component.to_hex()).build(),
+            uuid: identity.uuid,
             is_uplink: manifest.capabilities.uplink,
             uplink: uplink(runtime, manifest, uplinks),
         };
@@ -189,6 +195,7 @@ impl DomainKit {
             ipc: ipc.build(),
             http: self.http.clone(),
             net,
+            process: self.process.clone(),
             request_context: RequestContextCtx,
             uplink: self.uplink.clone(),
         }
@@ -207,6 +214,7 @@ impl DomainKit {
     /// Ends what must not outlive the load.
     pub(crate) fn end(&self) {
         self.uplink.uplinks().end();
+        self.process.processes().end_load(self.uuid);
     }
 }
 

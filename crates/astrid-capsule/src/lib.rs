@@ -91,6 +91,8 @@ mod pool;
 #[cfg(feature = "runtime")]
 mod principal;
 #[cfg(feature = "runtime")]
+mod process;
+#[cfg(feature = "runtime")]
 mod runtime;
 #[cfg(feature = "runtime")]
 mod timings;

@@ -30,6 +30,8 @@ packages! {
     ("ipc", "1.0.0", astrid_host_ipc::add_to_linker, astrid_host_ipc::IpcView),
     ("kv", "1.0.0", astrid_host_kv::add_to_linker, astrid_host_kv::KvView),
     ("net", "1.0.0", astrid_host_net::add_to_linker, astrid_host_net::NetView),
+    ("process", "1.0.0", astrid_host_process::add_to_linker, astrid_host_process::ProcessView),
+    ("process", "1.1.0", astrid_host_process_v1_1::add_to_linker, astrid_host_process::ProcessView),
     ("request-context", "1.0.0", astrid_host_request_context::add_to_linker, astrid_host_request_context::RequestContextView),
     ("sys", "1.0.0", astrid_host_sys::add_to_linker, astrid_host_sys::SysView),
     ("uplink", "1.0.0", astrid_host_uplink::add_to_linker, astrid_host_uplink::UplinkView),

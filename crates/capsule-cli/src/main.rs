@@ -27,6 +27,8 @@ use std::process::ExitCode;
 use clap::Parser;
 
 fn main() -> ExitCode {
+    // Before anything else: this program also stands between itself and the processes of capsules.
+    astrid_process_sandbox::shim::enter_if_asked();
     let cli = match commands::Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => return usage::report(&error),

@@ -47,6 +47,7 @@ fn allowed(from: &str, to: &str) -> bool {
         "security-gate" => ["host-context", "capsule-manifest"].contains(&to),
         "capsule-discovery" | "capsule-install" | "cron" => to == "capsule-manifest",
         "dispatch" => ["host-context", "event-bus"].contains(&to),
+        "process-sandbox" => to == "host-process",
         "store-redb" => to == "host-context" || (is_domain(to) && !to.contains("-v")),
         // A later version builds on its own engine, and on what that may name.
         domain if is_domain(domain) => {
@@ -94,6 +95,7 @@ mod tests {
             ("astrid-event-bus", "astrid-host-context"),
             ("astrid-dispatch", "astrid-event-bus"),
             ("astrid-store-redb", "astrid-host-kv"),
+            ("astrid-process-sandbox", "astrid-host-process"),
             ("astrid-host-testkit", "astrid-host-kv"),
             ("astrid-security-gate", "astrid-capsule-manifest"),
             ("astrid-capsule", "astrid-capsule-manifest"),
@@ -124,6 +126,7 @@ mod tests {
             ("astrid-capsule-discovery", "astrid-capsule"),
             ("astrid-capsule-install", "astrid-principals"),
             ("astrid-store-redb", "astrid-capsule"),
+            ("astrid-process-sandbox", "astrid-host-context"),
             ("astrid-security-gate", "astrid-host-ipc"),
             ("astrid-host-kv", "astrid-security-gate"),
             ("astrid-store-redb", "astrid-host-io"),

@@ -8,6 +8,7 @@ use astrid_dispatch::{Access, Limits};
 use astrid_host_context::AuditSink;
 use astrid_host_http::Consent;
 use astrid_host_identity::IdentityStore;
+use astrid_host_process::Launcher;
 use astrid_host_uplink::Links;
 
 use super::{Runtime, install, jobs};
@@ -31,6 +32,7 @@ pub struct RuntimeBuilder {
     pub(super) inbound_to_embedder: bool,
     pub(super) overlay: bool,
     pub(super) consent: Option<Arc<dyn Consent>>,
+    pub(super) launcher: Option<Arc<dyn Launcher>>,
 }
 
 impl RuntimeBuilder {
@@ -148,6 +150,15 @@ impl RuntimeBuilder {
         self
     }
 
+    /// Starts the processes of capsules. Default: the sandbox that [`Config::process_sandbox`] names, with this
+    /// program as its shim; none is started by a program that does not call
+    /// `astrid_process_sandbox::shim::enter_if_asked` first thing in its `main`.
+    #[must_use]
+    pub fn launcher(mut self, launcher: Arc<dyn Launcher>) -> Self {
+        self.launcher = Some(launcher);
+        self
+    }
+
     /// Opens home and store, ends installations that were cut short, and starts the engine.
     ///
     /// # Errors
@@ -162,6 +173,8 @@ impl RuntimeBuilder {
         jobs::serve(&inner)?;
         tokio::spawn(crate::principal::sweep(Arc::downgrade(&inner.keys), inner.net.connections.clone()));
         inner.net.follow_rules();
+        let cancellations = crate::process::listen(&inner.bus, &inner.processes)?;
+        inner.tasks.lock().push(cancellations);
         if let Some(follower) = follower {
             inner.tasks.lock().push(tokio::spawn(follower.run()).abort_handle());
         }

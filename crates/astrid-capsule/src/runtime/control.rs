@@ -122,7 +122,10 @@ impl Runtime {
         self.0.tasks.lock().drain(..).for_each(|task| task.abort());
         self.0.health.stop();
         self.0.lifecycle.cancel_all();
-        if tokio::time::timeout(TAKING_BACK, self.0.installs.write()).await.is_err() {
+        let installs = async { tokio::time::timeout(TAKING_BACK, self.0.installs.write()).await.is_err() };
+        // Both have five seconds to end by themselves.
+        let (cut_short, ()) = tokio::join!(installs, self.0.processes.shutdown());
+        if cut_short {
             tracing::warn!("an installation is cut short; the next start ends it");
         }
         let in_order = async {

@@ -41,6 +41,7 @@ use astrid_host_fs::{BlockingPool, Mounts};
 use astrid_host_http::{Consent, HttpClient};
 use astrid_host_ipc::ReservedTopics;
 use astrid_host_net::Connections;
+use astrid_host_process::Processes;
 use astrid_host_sys::{LogRouter, SecretStore};
 use astrid_host_uplink::{Links, Sessions};
 use astrid_principals::Principals;
@@ -110,6 +111,7 @@ pub(crate) struct Inner {
     pub(crate) consent: Arc<dyn Consent>,
     pub(crate) registry: Arc<Registry>,
     pub(crate) net: Network,
+    pub(crate) processes: Arc<Processes>,
     pub(crate) links: Arc<dyn Links>,
     pub(crate) users: Users,
     pub(crate) sessions: Arc<dyn Sessions>,

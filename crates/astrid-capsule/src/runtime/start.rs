@@ -60,6 +60,7 @@ impl RuntimeBuilder {
             inbound_to_embedder,
             overlay,
             consent,
+            launcher,
         } = self;
         let owner = owner.as_deref().unwrap_or(DEFAULT_OWNER);
         let owner = Principal::parse(owner).map_err(CapsuleError::host)?;
@@ -122,7 +123,9 @@ impl RuntimeBuilder {
         let net = Network::start(&home, airlock.clone(), keys.clone(), named, consents.clone())?;
         network::warn_of_workspace(&workspace);
         let http = network::http_client(&airlock, &config)?;
+        let processes = crate::process::start(launcher, (&home, &workspace), &config, &principals, &bus)?;
         let held = Arc::new(Held {
+            processes: processes.clone(),
             connections: net.connections.clone(),
             http: http.clone(),
             directories: directories.clone(),
@@ -170,6 +173,7 @@ impl RuntimeBuilder {
             keys,
             by_profile,
             net,
+            processes,
             links,
             users,
             sessions,

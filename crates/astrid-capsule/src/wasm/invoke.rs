@@ -12,7 +12,7 @@ use super::engine::WasmEngine;
 use super::store::{Instance, Template};
 use super::trap;
 use crate::cpu::metered;
-use crate::pool::{Lease, Unavailable};
+use crate::pool::{Lease, Mode, Unavailable};
 use crate::principal::{disabled, open_desk, whom};
 use crate::{HandlerResult, Invoker};
 
@@ -58,6 +58,11 @@ impl WasmEngine {
             let instance = lease.item();
             let fuel = principals.fuel.per_invocation();
             let fresh = begin(instance, who, caller, deadline, &desk, fuel, admission.interval());
+            // Only these capsules start processes.
+            if self.parts.mode == Mode::Sticky {
+                let process = &mut instance.store.data_mut().domains.process;
+                process.set_call_id(crate::process::call_id(&payload).as_deref());
+            }
             let Instance { store, guest, gauge, .. } = &mut *instance;
             let answer = match fresh.and_then(|()| guest.hook()) {
                 Ok(hook) => {

@@ -13,6 +13,7 @@ use astrid_host_io::{IoCtx, IoCtxView, IoView};
 use astrid_host_ipc::{IpcCtx, IpcCtxView, IpcView};
 use astrid_host_kv::{KvCtx, KvCtxView, KvView};
 use astrid_host_net::{NetCtx, NetCtxView, NetView};
+use astrid_host_process::{ProcessCtx, ProcessCtxView, ProcessView};
 use astrid_host_request_context::{RequestContextCtx, RequestContextCtxView, RequestContextView};
 use astrid_host_sys::{SysCtx, SysCtxView, SysView};
 use astrid_host_uplink::{UplinkCtx, UplinkCtxView, UplinkView};
@@ -35,6 +36,7 @@ pub(crate) struct Domains {
     pub(crate) ipc: IpcCtx,
     pub(crate) http: HttpCtx,
     pub(crate) net: NetCtx,
+    pub(crate) process: ProcessCtx,
     pub(crate) request_context: RequestContextCtx,
     pub(crate) uplink: UplinkCtx,
 }
@@ -125,6 +127,7 @@ view! {
     IpcView ipc IpcCtxView;
     HttpView http HttpCtxView;
     NetView net NetCtxView;
+    ProcessView process ProcessCtxView;
     RequestContextView request_context RequestContextCtxView;
     UplinkView uplink UplinkCtxView;
 }

@@ -114,8 +114,7 @@ impl Make for Template {
         self.instantiate_for(tag).await
     }
 
-    /// No package that starts processes is linked, so no instance has one.
-    fn pinned(_: &Instance) -> bool {
-        false
+    fn pinned(instance: &Instance) -> bool {
+        instance.store.data().domains.process.holds_children()
     }
 }

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use astrid_capsule::PACKAGES;
 
 /// Frozen packages without a crate yet.
-const GAPS: &[(&str, &str)] = &[("process", "1.0.0"), ("process", "1.1.0")];
+const GAPS: &[(&str, &str)] = &[];
 
 fn frozen() -> BTreeSet<(String, String)> {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../wit/host");
