@@ -55,9 +55,9 @@
 //!
 //! | | bwrap | landlock | off |
 //! |---|---|---|---|
-//! | files | a root of its own: system read-only, grants bound by descriptor and checked again inside | the host's: what is not granted cannot be opened, made, removed or renamed | the host's |
+//! | files | a root of its own: system read-only, grants bound by descriptor and checked again inside | the host's: what is not granted cannot be opened, made, removed or renamed; nor, with mount namespaces, be given other modes, owners or times | the host's |
 //! | `HOME`, `TMPDIR` | `/home/agent`, `/tmp`, in memory | below the scratch directory | the same |
-//! | processes | its own only | all are listed; none can be signalled or looked into | the host's |
+//! | processes | its own only | the same with mount namespaces; otherwise all are listed, and none can be signalled or looked into | the host's |
 //! | network `none` | a namespace without any | no sockets of the internet | refused |
 //! | local sockets | those in what is granted | none but pairs: Landlock 7 does not know them | the host's |
 //! | capabilities, privileges, seccomp | none, none gained, filtered | the same | the host's |
@@ -92,7 +92,7 @@
 //! | the thread that forks | `Spawner`, `Held` | `linux/spawner.rs`, `linux/held.rs` |
 //! | the handshake, and a running command | `Handle`, `Line` | `linux/start.rs`, `linux/control.rs`, `wire.rs` |
 //! | figures | | `linux/usage.rs` |
-//! | the shim | | `shim/supervise.rs`, `shim/reaper.rs`, `shim/below.rs` (working directory), `shim/files.rs` (Landlock), `shim/seccomp.rs`, `shim/unshare.rs` |
+//! | the shim | | `shim/supervise.rs`, `shim/reaper.rs`, `shim/below.rs` (working directory), `shim/files.rs` (Landlock), `shim/mounts.rs`, `shim/seccomp.rs`, `shim/unshare.rs` |
 //! | unsafe code, all of it | | `raw.rs` |
 #![deny(unsafe_code)]
 

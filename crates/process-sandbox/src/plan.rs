@@ -62,6 +62,8 @@ pub(crate) struct Rlimits {
 pub(crate) struct Fence {
     /// Whether the start fails if Landlock cannot hold the files.
     pub(crate) files_required: bool,
+    /// Mount everything else read-only first.
+    pub(crate) mounts: bool,
     /// Directories whose entries may be listed, and nothing else.
     pub(crate) lists: Vec<Raw>,
     pub(crate) reads: Vec<Raw>,

@@ -1,6 +1,7 @@
 //! System calls for which neither the standard library nor a crate in the tree has a safe interface.
 #![expect(unsafe_code, reason = "nothing else in this crate has any")]
 
+use std::ffi::CStr;
 use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command};
@@ -72,6 +73,31 @@ pub(crate) fn unshare_user_and_pids() -> io::Result<()> {
     // SAFETY: of the flags, only `FILES` can pull descriptors away from under another thread.
     unsafe { rustix::thread::unshare_unsafe(UnshareFlags::NEWUSER | UnshareFlags::NEWPID)? };
     Ok(())
+}
+
+/// Gives this process mounts of its own.
+pub(crate) fn unshare_mounts() -> io::Result<()> {
+    // SAFETY: of the flags, only `FILES` can pull descriptors away from under another thread.
+    unsafe { rustix::thread::unshare_unsafe(UnshareFlags::NEWNS)? };
+    Ok(())
+}
+
+/// Makes the mount of `path` read-only, and all below it.
+pub(crate) fn make_read_only(path: &CStr) -> io::Result<()> {
+    // As the kernel has it: attributes to set, to clear, propagation, user namespace.
+    let attributes: [u64; 4] = [libc::MOUNT_ATTR_RDONLY, 0, 0, 0];
+    // SAFETY: the path ends with a NUL, and the kernel reads as many bytes as it is told the attributes have.
+    let done = unsafe {
+        libc::syscall(
+            libc::SYS_mount_setattr,
+            libc::AT_FDCWD,
+            path.as_ptr(),
+            libc::AT_RECURSIVE,
+            attributes.as_ptr(),
+            size_of_val(&attributes),
+        )
+    };
+    if done == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
 /// The version of Landlock that the kernel has switched on, 0 without.

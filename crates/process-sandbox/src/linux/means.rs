@@ -37,6 +37,8 @@ pub(super) enum Means {
         abi: u32,
         /// Whether there are user and pid namespaces.
         namespace: bool,
+        /// Whether there are mount namespaces in them.
+        mounts: bool,
     },
     /// Nothing, as the operator wants it.
     Off,
@@ -149,8 +151,9 @@ fn landlock(shim: &Shim) -> Result<Means, String> {
     if abi < LEAST_LANDLOCK {
         return Err(format!("landlock is at version {abi}, of which {LEAST_LANDLOCK} is needed"));
     }
-    let namespace = matches!(wait(shim.command(&[stage::UNSHARE, stage::PROBE])), Ok(Some(stage::PROBED)));
-    Ok(Means::Landlock { abi, namespace })
+    let works = |probe| matches!(wait(shim.command(&[stage::UNSHARE, probe])), Ok(Some(stage::PROBED)));
+    let namespace = works(stage::PROBE);
+    Ok(Means::Landlock { abi, namespace, mounts: namespace && works(stage::PROBE_MOUNTS) })
 }
 
 /// What a short process exits with; `None` if a signal ended it.

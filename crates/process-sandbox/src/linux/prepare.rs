@@ -182,6 +182,7 @@ fn fence(
             let own = ["/dev", bubblewrap::HOME, bubblewrap::SCRATCH].map(PathBuf::from);
             Some(Fence {
                 files_required: false,
+                mounts: false,
                 lists: Vec::new(),
                 reads: vec![Raw::from("/")],
                 writes: own.into_iter().chain(granted).map(Raw::from).collect(),
@@ -189,7 +190,7 @@ fn fence(
                 no_local: false,
             })
         }
-        Means::Landlock { .. } => {
+        Means::Landlock { mounts, .. } => {
             let home = ground.home.iter().map(|(home, _)| home.path.clone());
             let reads = readable
                 .iter()
@@ -201,6 +202,7 @@ fn fence(
             let devices = DEVICES.iter().map(PathBuf::from);
             Some(Fence {
                 files_required: true,
+                mounts: *mounts,
                 // Whatever else is there may be the host's disks.
                 lists: vec![Raw::from("/dev")],
                 reads: reads.map(Raw::from).collect(),

@@ -10,6 +10,8 @@ mod files;
 #[cfg(target_os = "linux")]
 mod limits;
 #[cfg(target_os = "linux")]
+mod mounts;
+#[cfg(target_os = "linux")]
 mod reaper;
 #[cfg(target_os = "linux")]
 mod seccomp;
@@ -31,6 +33,8 @@ pub(crate) mod stage {
     pub(crate) const SUPERVISE: &str = "supervise";
     /// Says that there is a shim, by [`PROBED`].
     pub(crate) const PROBE: &str = "probe";
+    /// The same, if mounts can be had.
+    pub(crate) const PROBE_MOUNTS: &str = "probe-mounts";
     /// What a probe exits with; nothing else does by chance.
     pub(crate) const PROBED: i32 = 83;
 }
@@ -66,6 +70,7 @@ fn asked() -> Option<String> {
 fn run(stage: &str) -> i32 {
     match stage {
         stage::PROBE => stage::PROBED,
+        stage::PROBE_MOUNTS => mounts::hold(&[]).map_or(1, |()| stage::PROBED),
         stage::UNSHARE => unshare::run(),
         stage::SUPERVISE => supervise::run(),
         _ => {

@@ -13,7 +13,7 @@ use rustix::process::{DumpableBehavior, Pid, Signal};
 use rustix::thread::{CapabilitiesSecureBits, CapabilitySet, CapabilitySets};
 use seccompiler::BpfProgram;
 
-use super::{below, files, limits, reaper, seccomp};
+use super::{below, files, limits, mounts, reaper, seccomp};
 use crate::plan::{Fence, Plan};
 use crate::wire::{self, Order, Refusal, Report};
 
@@ -61,7 +61,10 @@ fn prepare(plan: &Plan) -> Result<(), Refusal> {
     // Fails where bubblewrap has done it.
     let _ = rustix::process::setsid();
     rustix::process::umask(Mode::RWXG | Mode::RWXO);
-    if plan.fence.is_some() {
+    if let Some(fence) = &plan.fence {
+        if fence.mounts {
+            mounts::hold(&fence.writes).map_err(Refusal::step("mounts"))?;
+        }
         rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable)
             .map_err(Refusal::step("dumpable"))?;
         drop_capabilities().map_err(Refusal::step("capabilities"))?;

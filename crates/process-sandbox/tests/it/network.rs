@@ -2,18 +2,22 @@
 
 use std::net::{TcpListener, UdpSocket};
 
-use astrid_host_process::Network;
+use astrid_host_process::{Launcher, Network};
 
 use crate::support::worlds;
 
 // process case 72
 #[tokio::test]
 async fn processes_outside_a_sandbox_do_not_exist_in_it() {
-    for world in worlds().filter(|world| world.bubblewrap()) {
+    for world in worlds() {
+        if !world.sandbox.grade().unwrap().persistent {
+            eprintln!("not done on {}: it has no namespaces here", world.grade);
+            continue;
+        }
         let done =
             world.run(world.perl("opendir(D, '/proc'); print scalar grep { /^\\d+$/ } readdir D")).await;
         // The shim and the command.
-        assert_eq!(done.output(), "2");
+        assert_eq!(done.output(), "2", "{}", world.grade);
     }
 }
 

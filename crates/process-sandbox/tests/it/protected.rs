@@ -1,9 +1,10 @@
 //! What a command cannot do.
 
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::UnixListener;
 
-use astrid_host_process::LaunchError;
+use astrid_host_process::{LaunchError, Launcher};
 
 use crate::support::{long_sleep, with_marker, worlds, worlds_with};
 
@@ -122,6 +123,28 @@ async fn a_command_inherits_no_descriptor_and_no_terminal() {
         let script = "opendir(D, '/proc/self/fd'); print join ' ', sort grep { /\\d/ && $_ != fileno(D) } readdir D; \
                       print open(T, '<', '/dev/tty') ? ' tty' : ''";
         assert_eq!(world.run(world.perl(script)).await.output(), "0 1 2", "{}", world.grade);
+    }
+}
+
+#[tokio::test]
+async fn modes_and_times_of_the_hosts_files_stay_as_they_are() {
+    let state = tempfile::tempdir().unwrap();
+    let key = state.path().join("key");
+    fs::write(&key, "secret").unwrap();
+    let before = key.metadata().unwrap();
+    for world in worlds() {
+        if !world.sandbox.grade().unwrap().persistent {
+            eprintln!("not done on {}: it has no namespaces here", world.grade);
+            continue;
+        }
+        let script = format!(
+            "chmod 777 {0} {1}; touch -d @1 {0}; chmod 700 . && echo own",
+            key.display(),
+            state.path().display()
+        );
+        assert_eq!(world.run(world.sh(&script)).await.output(), "own", "{}", world.grade);
+        let after = key.metadata().unwrap();
+        assert_eq!((after.mode(), after.mtime()), (before.mode(), before.mtime()), "{}", world.grade);
     }
 }
 

@@ -44,7 +44,9 @@ async fn each_signal_arrives_as_itself() {
 #[tokio::test]
 async fn a_stopped_command_stays_and_goes_on_when_told() {
     for world in worlds() {
-        let mut running = world.start(world.sh("echo ready; while :; do sleep 0.05; done")).await.unwrap();
+        // One process alone: a shell that has just made another waits for it in a state of its own.
+        let script = r#"$| = 1; print "ready\n"; sleep 1 while 1"#;
+        let mut running = world.start(world.perl(script)).await.unwrap();
         assert_eq!(line(&mut running).await, "ready");
         running.control.signal(Signal::Stop);
         let pid = running.control.pid();
