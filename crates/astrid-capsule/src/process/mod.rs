@@ -4,14 +4,14 @@
 mod cancel;
 mod ground;
 mod on_bus;
+mod on_demand;
 
 use std::path::Path;
 use std::sync::Arc;
 
 use astrid_event_bus::Bus;
-use astrid_host_process::{Launcher, NoLauncher, Processes};
+use astrid_host_process::{Launcher, Processes};
 use astrid_principals::Principals;
-use astrid_process_sandbox::{BuildError, Sandbox};
 use serde::Deserialize;
 
 use self::ground::Places;
@@ -19,40 +19,32 @@ use self::on_bus::OnBus;
 use crate::{CapsuleError, Config, Home};
 
 pub(crate) use cancel::listen;
+pub(crate) use on_demand::OnDemand;
 
-/// Looks for a sandbox, unless the embedder brings what starts processes; waits for it, some ten milliseconds.
+/// What may be started, and the sandbox to be looked for before, unless the embedder brings what starts processes.
 pub(crate) fn start(
     launcher: Option<Arc<dyn Launcher>>,
     (home, workspace): (&Home, &Path),
     config: &Config,
     principals: &Arc<Principals>,
     bus: &Bus,
-) -> Result<Arc<Processes>, CapsuleError> {
-    let launcher = launcher.map_or_else(|| sandbox(home, config), Ok)?;
+) -> Result<(Arc<Processes>, Option<Arc<OnDemand>>), CapsuleError> {
+    let (launcher, on_demand) = match launcher {
+        Some(launcher) => (launcher, None),
+        None => {
+            let on_demand = OnDemand::new(home, config);
+            (on_demand.clone() as Arc<dyn Launcher>, Some(on_demand))
+        }
+    };
     let workspace = workspace.canonicalize().map_err(CapsuleError::host)?;
     let grounds = Places { workspace, principals: principals.clone(), network: config.process_network };
-    Processes::builder(launcher, Arc::new(grounds))
+    let processes = Processes::builder(launcher, Arc::new(grounds))
         .events(Arc::new(OnBus(bus.downgrade())))
         .most_background(config.process_most_background)
         .most_stdin(config.process_max_stdin_bytes)
         .build()
-        .map_err(CapsuleError::host)
-}
-
-/// A host that cannot start processes runs every capsule that does not want to.
-fn sandbox(home: &Home, config: &Config) -> Result<Arc<dyn Launcher>, CapsuleError> {
-    let built = Sandbox::builder(home.state().join("processes"))
-        .isolation(config.process_sandbox)
-        .mask(home.root())
-        .build();
-    match built {
-        Ok(sandbox) => Ok(Arc::new(sandbox)),
-        Err(error @ BuildError::NoShim) => {
-            tracing::debug!(%error, "no process is started");
-            Ok(Arc::new(NoLauncher::new("this program is not its own shim")))
-        }
-        Err(error) => Err(CapsuleError::host(error)),
-    }
+        .map_err(CapsuleError::host)?;
+    Ok((processes, on_demand))
 }
 
 /// The call that a tool's request names, for what is started while it is served.

@@ -42,6 +42,11 @@ impl Generation {
         // A guest may ask for its owner's values before any message began anything.
         let scope = Scope { principal: Some(owner.clone()), capsule: identity.id.clone() };
         runtime.principals.env.refresh(&scope).await;
+        if let Some(sandbox) =
+            runtime.sandbox.as_ref().filter(|_| !manifest.capabilities.host_process.is_empty())
+        {
+            sandbox.find().await;
+        }
         let tokens = Tokens::new(ends, runtime.principals.revocations.clone());
         Ok(Self { identity, gate, tokens, phase: None })
     }

@@ -59,6 +59,7 @@ use crate::elicit::Elicitation;
 use crate::engine::WasmHost;
 use crate::net::Network;
 use crate::principal::{ByProfile, Held, ProfileKeys, ProfileRestrictions, Queues};
+use crate::process::OnDemand;
 use crate::users::Users;
 use crate::wasm::{HostState, MemoryStats};
 use crate::{CapsuleError, Config, Exempt, Home};
@@ -112,6 +113,8 @@ pub(crate) struct Inner {
     pub(crate) registry: Arc<Registry>,
     pub(crate) net: Network,
     pub(crate) processes: Arc<Processes>,
+    /// What they are started in, unless the embedder brought that.
+    pub(crate) sandbox: Option<Arc<OnDemand>>,
     pub(crate) links: Arc<dyn Links>,
     pub(crate) users: Users,
     pub(crate) sessions: Arc<dyn Sessions>,

@@ -123,7 +123,8 @@ impl RuntimeBuilder {
         let net = Network::start(&home, airlock.clone(), keys.clone(), named, consents.clone())?;
         network::warn_of_workspace(&workspace);
         let http = network::http_client(&airlock, &config)?;
-        let processes = crate::process::start(launcher, (&home, &workspace), &config, &principals, &bus)?;
+        let (processes, sandbox) =
+            crate::process::start(launcher, (&home, &workspace), &config, &principals, &bus)?;
         let held = Arc::new(Held {
             processes: processes.clone(),
             connections: net.connections.clone(),
@@ -174,6 +175,7 @@ impl RuntimeBuilder {
             by_profile,
             net,
             processes,
+            sandbox,
             links,
             users,
             sessions,

@@ -13,6 +13,7 @@ mod install;
 mod install_prompt;
 mod new;
 mod overlay;
+mod process;
 mod prompt;
 mod run;
 #[path = "../support/mod.rs"]

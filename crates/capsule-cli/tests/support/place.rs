@@ -23,6 +23,17 @@ impl Place {
         Self { dir }
     }
 
+    /// The same, where the capsule may start `commands`, in the workspace `ws`.
+    pub fn with_processes(commands: &str) -> Self {
+        let place = Self::new();
+        let file = place.path().join("probe/Capsule.toml");
+        let capabilities = format!("\n[capabilities]\nhost_process = {commands}\n\n[publish]\n");
+        let manifest = std::fs::read_to_string(&file).unwrap().replace("\n[publish]\n", &capabilities);
+        std::fs::write(file, manifest).unwrap();
+        super::write(place.path(), "ws/old", "old");
+        place
+    }
+
     /// A home, a workspace `ws` with the file `old`, and the capsule `scribe`, which works on files.
     pub fn scribe() -> Self {
         let dir = tempfile::tempdir().unwrap();

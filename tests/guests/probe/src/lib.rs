@@ -1,5 +1,7 @@
 //! A guest whose handlers do one thing each, named by the action: the runtime's tests call them.
 
+mod process;
+
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -130,6 +132,9 @@ impl Guest for Probe {
             "hop" => hop(&input),
             "approve" => approve(&input),
             "reply" => reply(&input),
+            "process-run" => process::run(&input),
+            "process-start" => process::start(&input),
+            "process-finish" => process::finish(),
             "config" => done(sys::get_config(text(&input, "key"))),
             "capabilities" => answer("final", Some(json!(sys::enumerate_capabilities()).to_string())),
             "log" => {
