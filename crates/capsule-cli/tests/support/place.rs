@@ -28,7 +28,11 @@ impl Place {
         let place = Self::new();
         let file = place.path().join("probe/Capsule.toml");
         let capabilities = format!("\n[capabilities]\nhost_process = {commands}\n\n[publish]\n");
-        let manifest = std::fs::read_to_string(&file).unwrap().replace("\n[publish]\n", &capabilities);
+        let mut manifest = std::fs::read_to_string(&file).unwrap().replace("\n[publish]\n", &capabilities);
+        for handler in ["process-run", "process-start", "process-finish"] {
+            manifest +=
+                &format!("\"probe.v1.{handler}\" = {{ wit = \"opaque\", handler = \"{handler}\" }}\n");
+        }
         std::fs::write(file, manifest).unwrap();
         super::write(place.path(), "ws/old", "old");
         place

@@ -70,7 +70,7 @@ async fn what_a_command_leaves_behind_ends_with_it_and_keeps_no_pipe_open() {
         let (one, two) = (long_sleep(), long_sleep());
         let done = world.run(world.sh(&format!("setsid sleep {two} & sleep {one} & echo done"))).await;
         assert_eq!(done.output(), "done", "{}", world.grade);
-        assert_eq!([with_marker(&one), with_marker(&two)], [vec![], vec![]]);
+        assert_eq!([with_marker(&one), with_marker(&two)], [Vec::<u32>::new(), Vec::new()]);
     }
 }
 
