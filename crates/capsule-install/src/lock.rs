@@ -8,7 +8,7 @@ use crate::{Code, InstallError, Place, disk};
 #[derive(Debug)]
 pub struct Lock {
     place: Place,
-    _file: File,
+    file: File,
 }
 
 impl Lock {
@@ -31,7 +31,7 @@ impl Lock {
         let file = File::options().create(true).truncate(false).write(true).open(&path);
         let file = file.map_err(InstallError::io(&path, "cannot be opened"))?;
         match file.try_lock() {
-            Ok(()) => Ok(Some(Self { place: place.clone(), _file: file })),
+            Ok(()) => Ok(Some(Self { place: place.clone(), file })),
             Err(TryLockError::WouldBlock) => Ok(None),
             Err(TryLockError::Error(error)) => Err(InstallError::io(&path, "cannot be locked")(error)),
         }
@@ -41,5 +41,13 @@ impl Lock {
     #[must_use]
     pub fn place(&self) -> &Place {
         &self.place
+    }
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // Closing it alone would leave the lock to a child that another thread is about to start, until that has
+        // become its program. What fails here is done by the closing that follows.
+        let _ = self.file.unlock();
     }
 }

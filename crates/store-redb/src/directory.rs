@@ -93,8 +93,20 @@ impl Holds {
 pub(crate) struct Directory {
     path: PathBuf,
     holds: Holds,
-    _lock: File,
+    _lock: Locked,
     fresh: bool,
+}
+
+/// A file that is locked until this is dropped: closing it alone would leave the lock to a child that another thread
+/// is about to start, until that has become its program.
+#[derive(Debug)]
+struct Locked(File);
+
+impl Drop for Locked {
+    fn drop(&mut self) {
+        // What fails here is done by the closing that follows.
+        let _ = self.0.unlock();
+    }
 }
 
 /// The database on its file. The lock goes last.
@@ -256,12 +268,12 @@ fn damaged(path: &Path, problem: &dyn std::fmt::Display) -> OpenError {
     OpenError::Damaged { path: path.to_owned(), problem: problem.to_string() }
 }
 
-fn lock(path: &Path) -> Result<File, OpenError> {
+fn lock(path: &Path) -> Result<Locked, OpenError> {
     let io = |error| OpenError::Io { path: path.to_owned(), error };
     let file =
         OpenOptions::new().create(true).write(true).truncate(false).mode(0o600).open(path).map_err(io)?;
     match file.try_lock() {
-        Ok(()) => Ok(file),
+        Ok(()) => Ok(Locked(file)),
         Err(TryLockError::WouldBlock) => Err(OpenError::Locked { lock: path.to_owned() }),
         Err(TryLockError::Error(error)) => Err(io(error)),
     }

@@ -191,6 +191,26 @@ mod tests {
         directory
     }
 
+    #[test]
+    fn what_was_closed_is_free_at_once_whatever_the_process_starts_meanwhile() {
+        let directory = planted();
+        let over = std::sync::atomic::AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while !over.load(std::sync::atomic::Ordering::Relaxed) {
+                    std::process::Command::new("true").status().unwrap();
+                }
+            });
+            let opened = (0..300).map(|_| {
+                let lower = Arc::new(Direct::builder().open(&directory.path().join("lower")).unwrap());
+                Overlay::open(lower, Scheme::Workspace, &directory.path().join("changes")).map(drop)
+            });
+            let failed: Vec<_> = opened.filter_map(Result::err).collect();
+            over.store(true, std::sync::atomic::Ordering::Relaxed);
+            assert!(failed.is_empty(), "{failed:?}");
+        });
+    }
+
     // fs case 51: the process ends after any step, with or without that step in the journal
     #[test]
     fn a_commit_ended_after_any_step_is_finished_by_the_next_opening() {

@@ -36,6 +36,13 @@ pub(super) struct Store {
     stop: Stop,
 }
 
+impl Drop for Store {
+    fn drop(&mut self) {
+        // What fails here is done by the closing that follows.
+        let _ = sys::unlock(self.dir.top());
+    }
+}
+
 impl Store {
     /// `openat2` says whether paths in it may be looked up by that.
     pub(super) fn open(directory: &Path, scheme: Scheme, openat2: bool) -> Result<Self, OverlayError> {

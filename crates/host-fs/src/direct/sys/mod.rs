@@ -179,9 +179,15 @@ pub(crate) fn write_on(fd: impl AsFd, data: &[u8]) -> Result<usize, Errno> {
     retry_on_intr(|| rustix::io::write(fd.as_fd(), data))
 }
 
-/// Locks a directory against other processes that ask, until the descriptor is closed.
+/// Locks a directory against other processes that ask, until [`unlock`] or the process's end.
 pub(crate) fn lock(dir: impl AsFd) -> Result<(), Errno> {
     retry_on_intr(|| rustix::fs::flock(dir.as_fd(), FlockOperation::NonBlockingLockExclusive))
+}
+
+/// Takes the lock back at once. Closing the descriptor alone would leave it to a child that another thread is about
+/// to start, until that has become its program.
+pub(crate) fn unlock(dir: impl AsFd) -> Result<(), Errno> {
+    retry_on_intr(|| rustix::fs::flock(dir.as_fd(), FlockOperation::Unlock))
 }
 
 /// Whether permission bits do not bind this process.
