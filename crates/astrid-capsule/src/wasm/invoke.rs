@@ -60,8 +60,7 @@ impl WasmEngine {
             let fresh = begin(instance, who, caller, deadline, &desk, fuel, admission.interval());
             // Only these capsules start processes.
             if self.parts.mode == Mode::Sticky {
-                let process = &mut instance.store.data_mut().domains.process;
-                process.set_call_id(crate::process::call_id(&payload).as_deref());
+                name_call(instance, &payload);
             }
             let Instance { store, guest, gauge, .. } = &mut *instance;
             let answer = match fresh.and_then(|()| guest.hook()) {
@@ -162,6 +161,13 @@ impl WasmEngine {
             }
         }
     }
+}
+
+/// Tells the store which call of a tool it serves. Out of line: all other capsules' calls go past it.
+#[cold]
+#[inline(never)]
+fn name_call(instance: &mut Instance, payload: &[u8]) {
+    instance.store.data_mut().domains.process.set_call_id(crate::process::call_id(payload).as_deref());
 }
 
 /// Puts everything of one call into the store.
